@@ -1,0 +1,66 @@
+//! How broadcast operands are walked: axes merged where every operand steps alike.
+
+use crate::ops::Signature;
+
+/// The output's axes after merging, with each operand's step along each (0 where it is stretched).
+#[derive(Debug, PartialEq)]
+pub struct Walk {
+    /// Sizes, outermost first. At least one.
+    pub sizes: Vec<usize>,
+    /// For each operand, elements to move per step along each merged axis.
+    pub strides: Vec<Vec<usize>>,
+}
+
+impl Walk {
+    /// Merges neighbouring axes wherever every operand is contiguous or stretched across both.
+    pub fn new(signature: &Signature) -> Self {
+        let output = &signature.output.shape;
+        let rank = output.rank();
+        let full: Vec<Vec<usize>> = signature
+            .inputs
+            .iter()
+            .map(|input| {
+                let strides = input.shape.strides();
+                let own =
+                    |axis: usize| (axis + input.shape.rank()).checked_sub(rank).map_or(0, |a| strides[a]);
+                (0..rank)
+                    .map(|axis| if input.shape.aligned(rank, axis) == 1 { 0 } else { own(axis) })
+                    .collect()
+            })
+            .collect();
+        let mut walk = Walk { sizes: vec![], strides: vec![vec![]; full.len()] };
+        for axis in (0..rank).filter(|&axis| output[axis] != 1) {
+            let joins = !walk.sizes.is_empty()
+                && full.iter().zip(&walk.strides).all(|(input, merged)| {
+                    merged.last().is_some_and(|&outer| outer == input[axis] * output[axis])
+                });
+            if joins {
+                *walk.sizes.last_mut().expect("checked above") *= output[axis];
+            } else {
+                walk.sizes.push(output[axis]);
+            }
+            for (input, merged) in full.iter().zip(&mut walk.strides) {
+                if joins {
+                    merged.pop();
+                }
+                merged.push(input[axis]);
+            }
+        }
+        if walk.sizes.is_empty() {
+            walk.sizes.push(1);
+            walk.strides.iter_mut().for_each(|strides| strides.push(0));
+        }
+        walk
+    }
+
+    /// Whether operand `index` has the output's own layout.
+    pub fn is_contiguous(&self, index: usize) -> bool {
+        self.sizes.len() == 1 && self.strides[index][0] == 1
+            || self.strides[index] == crate::Shape::from(self.sizes.clone()).strides()
+    }
+
+    /// Whether operand `index` is a single number.
+    pub fn is_scalar(&self, index: usize) -> bool {
+        self.strides[index].iter().all(|&stride| stride == 0)
+    }
+}

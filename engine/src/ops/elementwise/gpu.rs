@@ -1,0 +1,123 @@
+//! GPU kernel: the program written out as WGSL, one invocation per element.
+
+use std::fmt::Write;
+
+use super::broadcast::Walk;
+use super::program::{Binary, Code, Instruction, Unary};
+use crate::ops::Signature;
+use crate::runtime::gpu::{Binding, Launch, Lowered};
+
+const WORKGROUP: usize = 64;
+
+pub fn lower(code: &Code, signature: &Signature) -> Lowered {
+    let walk = Walk::new(signature);
+    let elements = signature.output.words();
+    let inputs = signature.inputs.len();
+    let mut params = vec![elements as u32];
+    params.extend(walk.sizes.iter().map(|&size| size as u32));
+    let mut source = String::new();
+    let mut bindings = Vec::new();
+    for index in 0..inputs {
+        let declaration =
+            format!("@group(0) @binding({}) var<storage, read> x{index}: array<f32>;", index + 1);
+        writeln!(source, "{declaration}").expect("writing to a string");
+        bindings.push(Binding::read_input(index));
+    }
+    let output = format!("@group(0) @binding({}) var<storage, read_write> y: array<f32>;", inputs + 1);
+    writeln!(source, "{output}").expect("writing to a string");
+    bindings.push(Binding::write_output());
+
+    // Offsets of stretched operands, from the merged axes; plain ones use the element's own index.
+    let strided: Vec<usize> = (0..inputs).filter(|&i| !walk.is_contiguous(i) && !walk.is_scalar(i)).collect();
+    let mut offsets = String::new();
+    if !strided.is_empty() {
+        let axes = walk.sizes.len();
+        for &index in &strided {
+            writeln!(offsets, "  var o{index} = 0u;").expect("writing to a string");
+        }
+        writeln!(offsets, "  var rest = i;").expect("writing to a string");
+        for axis in (0..axes).rev() {
+            let size = param(1 + axis);
+            writeln!(offsets, "  let a{axis} = rest % {size}; rest /= {size};").expect("writing to a string");
+            for &index in &strided {
+                let stride = param(params.len());
+                params.push(walk.strides[index][axis] as u32);
+                writeln!(offsets, "  o{index} += a{axis} * {stride};").expect("writing to a string");
+            }
+        }
+    }
+    let place = |index: usize| match index {
+        _ if walk.is_contiguous(index) => "i".to_string(),
+        _ if walk.is_scalar(index) => "0".to_string(),
+        _ => format!("o{index}"),
+    };
+
+    let mut body = String::new();
+    for (register, instruction) in code.0.iter().enumerate() {
+        let expression = match *instruction {
+            Instruction::Input(input) => format!("x{input}[{}]", place(input as usize)),
+            Instruction::Constant(constant) => literal(constant),
+            Instruction::Unary(function, a) => unary(function, a),
+            Instruction::Binary(function, a, b) => binary(function, a, b),
+            Instruction::Select(c, a, b) => format!("select(r{b}, r{a}, r{c} != 0.0)"),
+        };
+        writeln!(body, "  let r{register} = {expression};").expect("writing to a string");
+    }
+    let template = include_str!("../../../../shaders/elementwise/elementwise.wgsl");
+    let source = template
+        .replace("//BINDINGS", &source)
+        .replace("//OFFSETS", &offsets)
+        .replace("//BODY", &body)
+        .replace("RESULT", &format!("r{}", code.0.len() - 1));
+    Lowered::single(Launch {
+        label: "elementwise",
+        source: source.into(),
+        bindings,
+        params,
+        workgroups: elements.div_ceil(WORKGROUP),
+    })
+}
+
+/// The word of that index among the parameters, which shaders see as vectors of four.
+fn param(index: usize) -> String {
+    format!("params[{}][{}]", index / 4, index % 4)
+}
+
+/// A float literal that reads back to the same bits. Infinities have no literal in WGSL.
+fn literal(constant: f32) -> String {
+    if constant.is_finite() {
+        format!("f32({constant:?})")
+    } else {
+        format!("bitcast<f32>({}u)", constant.to_bits())
+    }
+}
+
+fn unary(function: Unary, a: u8) -> String {
+    match function {
+        Unary::Neg => format!("-r{a}"),
+        Unary::Abs => format!("abs(r{a})"),
+        Unary::Sign => format!("sign(r{a})"),
+        Unary::Exp => format!("exp(r{a})"),
+        Unary::Log => format!("log(r{a})"),
+        Unary::Sqrt => format!("sqrt(r{a})"),
+        // The built-in overflows to NaN for large arguments on some drivers.
+        Unary::Tanh => format!("tanh(clamp(r{a}, -15.0, 15.0))"),
+        Unary::Floor => format!("floor(r{a})"),
+        Unary::Relu => format!("max(r{a}, 0.0)"),
+        Unary::Copy => format!("r{a}"),
+    }
+}
+
+fn binary(function: Binary, a: u8, b: u8) -> String {
+    match function {
+        Binary::Add => format!("r{a} + r{b}"),
+        Binary::Sub => format!("r{a} - r{b}"),
+        Binary::Mul => format!("r{a} * r{b}"),
+        Binary::Div => format!("r{a} / r{b}"),
+        Binary::Max => format!("max(r{a}, r{b})"),
+        Binary::Min => format!("min(r{a}, r{b})"),
+        Binary::Greater => format!("select(0.0, 1.0, r{a} > r{b})"),
+        Binary::GreaterEqual => format!("select(0.0, 1.0, r{a} >= r{b})"),
+        Binary::Equal => format!("select(0.0, 1.0, r{a} == r{b})"),
+    }
+}

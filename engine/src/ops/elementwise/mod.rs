@@ -1,0 +1,79 @@
+//! Elementwise operations with broadcasting: arithmetic, comparison, selection, and chains of them.
+
+mod broadcast;
+mod cpu;
+mod gpu;
+mod gradient;
+pub mod program;
+mod trace;
+
+use program::{Code, Instruction, Unary};
+
+use super::{Operation, Signature};
+use crate::autodiff::Differentiated;
+use crate::graph::Value;
+use crate::runtime::cpu::Buffers;
+use crate::runtime::gpu::Lowered;
+use crate::shape::{DType, Shape, Type};
+
+/// Applies a small program to every element of its operands, broadcast against each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Elementwise {
+    /// What is computed for each element.
+    pub code: Code,
+    /// A shape that the result has at least, for programs whose operands alone do not give it.
+    pub shape: Shape,
+}
+
+impl Elementwise {
+    pub(crate) fn new(code: Vec<Instruction>) -> Self {
+        Elementwise { code: Code(code), shape: Shape::scalar() }
+    }
+
+    pub(crate) fn fill(value: f32, shape: Shape) -> Self {
+        Elementwise { code: Code(vec![Instruction::Constant(value)]), shape }
+    }
+
+    pub(crate) fn copy_to(shape: Shape) -> Self {
+        let code = vec![Instruction::Input(0), Instruction::Unary(Unary::Copy, 0)];
+        Elementwise { code: Code(code), shape }
+    }
+}
+
+impl Operation for Elementwise {
+    fn name(&self) -> &'static str {
+        match self.code.0.last() {
+            Some(Instruction::Constant(_)) => "fill",
+            Some(Instruction::Binary(..)) => "binary",
+            Some(Instruction::Select(..)) => "select",
+            _ => "unary",
+        }
+    }
+
+    fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
+        super::expect_inputs(inputs, self.code.inputs())?;
+        let mut shape = self.shape.clone();
+        for input in inputs {
+            if input.dtype != DType::F32 {
+                return Err("it computes with f32 only".into());
+            }
+            shape = shape.broadcast(&input.shape).ok_or("these shapes do not broadcast")?;
+        }
+        if shape.broadcast(&self.shape).as_ref() != Some(&shape) {
+            return Err(format!("the result cannot have the shape {}", self.shape));
+        }
+        Ok(Type::f32(shape))
+    }
+
+    fn gradient<'g>(&self, of: &Differentiated<'_, 'g>) -> Vec<Option<Value<'g>>> {
+        gradient::gradient(&self.code, of)
+    }
+
+    fn cpu(&self, signature: &Signature, buffers: Buffers) {
+        cpu::run(&self.code, signature, buffers);
+    }
+
+    fn gpu(&self, signature: &Signature) -> Lowered {
+        gpu::lower(&self.code, signature)
+    }
+}

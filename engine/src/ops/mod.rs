@@ -1,0 +1,100 @@
+//! The closed set of operations, one folder per family.
+//!
+//! A folder holds `mod.rs` (what the operation is: shape rule, gradient rule, the method that
+//! traces it), `cpu.rs` (the CPU kernel) and `gpu.rs` (which shader, which grid). Adding an
+//! operation is such a folder, its shaders, its test and bench, and one line in the list below;
+//! the compiler then asks for whatever is missing.
+
+pub mod elementwise;
+pub mod matmul;
+pub mod reduce;
+pub mod source;
+
+use crate::autodiff::Differentiated;
+use crate::graph::Value;
+use crate::runtime::cpu::Buffers;
+use crate::runtime::gpu::Lowered;
+use crate::shape::Type;
+
+/// What the engine must know of an operation.
+pub trait Operation: std::fmt::Debug {
+    /// Its name in errors, plans and profiles.
+    fn name(&self) -> &'static str;
+
+    /// The type of the result, or what is wrong with the operands (a clause without a full stop).
+    fn infer(&self, inputs: &[Type]) -> Result<Type, String>;
+
+    /// For each input, its share of the loss's gradient; `None` where there is none or it is not wanted.
+    fn gradient<'g>(&self, of: &Differentiated<'_, 'g>) -> Vec<Option<Value<'g>>>;
+
+    /// Whether the result is its first input's memory under another shape, so that nothing runs.
+    fn is_alias(&self) -> bool {
+        false
+    }
+
+    /// Words of scratch memory that the CPU kernel needs.
+    fn cpu_scratch(&self, _signature: &Signature) -> usize {
+        0
+    }
+
+    /// Runs on the CPU. The output arrives with arbitrary contents; all of it must be written.
+    fn cpu(&self, signature: &Signature, buffers: Buffers);
+
+    /// Which shaders to launch, and the scratch they need.
+    fn gpu(&self, signature: &Signature) -> Lowered;
+}
+
+/// The types an operation runs on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signature {
+    /// Operands.
+    pub inputs: Vec<Type>,
+    /// Result.
+    pub output: Type,
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident($ty:ty)),+ $(,)?) => {
+        /// Any operation of the engine.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Op {
+            /// Reads a state.
+            State(crate::graph::StateId),
+            $($(#[$doc])* $name($ty)),+
+        }
+
+        impl Op {
+            /// The rules and kernels of this operation.
+            pub fn operation(&self) -> &dyn Operation {
+                match self {
+                    Op::State(state) => state,
+                    $(Op::$name(operation) => operation),+
+                }
+            }
+        }
+
+        $(impl From<$ty> for Op {
+            fn from(operation: $ty) -> Op {
+                Op::$name(operation)
+            }
+        })+
+    };
+}
+
+operations! {
+    /// The same memory under another shape.
+    Reshape(source::Reshape),
+    /// The same value, with no gradient through it.
+    Detach(source::Detach),
+    /// A small program applied to every element.
+    Elementwise(elementwise::Elementwise),
+    /// Sum, mean or maximum over axes.
+    Reduce(reduce::Reduce),
+    /// Matrix product.
+    Matmul(matmul::Matmul),
+}
+
+/// Refuses operands unless there are `count` of them.
+pub(crate) fn expect_inputs(inputs: &[Type], count: usize) -> Result<(), String> {
+    if inputs.len() == count { Ok(()) } else { Err(format!("it takes {count} operands")) }
+}

@@ -1,0 +1,48 @@
+//! GPU kernels: one launch, or two where few results come from many elements.
+
+use super::{Extent, Kind, Reduce};
+use crate::runtime::gpu::{Binding, Launch, Lowered};
+
+const WORKGROUP: usize = 64;
+/// Longest run of elements that one invocation combines; also keeps rounding errors small.
+const PART: usize = 256;
+
+pub(super) fn lower(reduce: &Reduce, extent: Extent) -> Lowered {
+    let results = extent.outer * extent.inner;
+    if reduce.kind == Kind::Argmax {
+        let source = include_str!("../../../../shaders/reduce/argmax.wgsl");
+        let params = vec![results as u32, extent.count as u32, extent.inner as u32];
+        let bindings = vec![Binding::read_input(0), Binding::write_output()];
+        return Lowered::single(launch(source.into(), bindings, params, results));
+    }
+    let template = include_str!("../../../../shaders/reduce/reduce.wgsl");
+    let (neutral, combine) = match reduce.kind {
+        Kind::Sum => ("0.0", "a + b"),
+        _ => ("-3.40282347e+38", "max(a, b)"),
+    };
+    let source = template.replace("NEUTRAL", neutral).replace("COMBINE", combine);
+    // Sizes of a stage: results, elements of each, elements of each part, parts, inner.
+    let params = |count: usize, parts: usize| {
+        let part = count.div_ceil(parts.max(1));
+        [results * parts, count, part, parts, extent.inner].map(|size| size as u32).to_vec()
+    };
+    let parts = extent.count.div_ceil(PART);
+    if parts <= 1 {
+        let bindings = vec![Binding::read_input(0), Binding::write_output()];
+        return Lowered::single(launch(source, bindings, params(extent.count, 1), results));
+    }
+    let first = vec![Binding::read_input(0), Binding::write_scratch(0)];
+    let second = vec![Binding::read_scratch(0), Binding::write_output()];
+    Lowered {
+        scratch: vec![results * parts],
+        launches: vec![
+            launch(source.clone(), first, params(extent.count, parts), results * parts),
+            launch(source, second, params(parts, 1), results),
+        ],
+    }
+}
+
+fn launch(source: String, bindings: Vec<Binding>, params: Vec<u32>, invocations: usize) -> Launch {
+    let workgroups = invocations.div_ceil(WORKGROUP);
+    Launch { label: "reduce", source: source.into(), bindings, params, workgroups }
+}

@@ -1,0 +1,1 @@
+//! Optimisers, schedules and averaged weights, traced as ordinary operations.

@@ -1,0 +1,178 @@
+//! Replays plans on the CPU. Kernels use rayon inside; steps run one after another.
+
+use bytemuck::cast_slice_mut;
+
+use super::{Backend, Counters};
+use crate::error::{EngineError, readable_bytes};
+use crate::graph::{State, Trace};
+use crate::plan::{Place, Plan};
+
+/// The memory a kernel works on.
+pub struct Buffers<'a> {
+    /// Operands, as raw words.
+    pub inputs: Vec<&'a [u32]>,
+    /// The result, with arbitrary contents.
+    pub output: &'a mut [u32],
+    /// As many words as the operation asked for, with arbitrary contents.
+    pub scratch: &'a mut [u32],
+}
+
+impl<'a> Buffers<'a> {
+    /// Operands and result as `f32`.
+    pub fn f32(&mut self) -> (Vec<&'a [f32]>, &mut [f32]) {
+        let inputs = self.inputs.iter().map(|&words| bytemuck::cast_slice(words)).collect();
+        (inputs, cast_slice_mut(self.output))
+    }
+
+    /// Operands, result and scratch as `f32`.
+    pub fn f32_with_scratch(&mut self) -> (Vec<&'a [f32]>, &mut [f32], &mut [f32]) {
+        let inputs = self.inputs.iter().map(|&words| bytemuck::cast_slice(words)).collect();
+        (inputs, cast_slice_mut(self.output), cast_slice_mut(self.scratch))
+    }
+}
+
+/// The CPU runtime.
+#[derive(Default)]
+pub(crate) struct CpuBackend {
+    states: Vec<Vec<u32>>,
+    programs: Vec<Loaded>,
+    counters: Counters,
+}
+
+struct Loaded {
+    plan: Plan,
+    states: Vec<usize>,
+    slabs: Vec<Vec<u32>>,
+}
+
+impl CpuBackend {
+    fn allocate(&mut self, words: usize) -> Result<Vec<u32>, EngineError> {
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(words).map_err(|_| out_of_memory(4 * words as u64, None))?;
+        buffer.resize(words, 0);
+        self.counters.allocations += 1;
+        self.counters.allocated_bytes += 4 * words as u64;
+        Ok(buffer)
+    }
+}
+
+impl Backend for CpuBackend {
+    fn add_state(&mut self, state: &State) -> Result<(), EngineError> {
+        let buffer = self.allocate(state.ty.words())?;
+        self.states.push(buffer);
+        Ok(())
+    }
+
+    fn write(&mut self, state: usize, words: &[u32]) -> Result<(), EngineError> {
+        self.states[state].copy_from_slice(words);
+        Ok(())
+    }
+
+    fn read(&mut self, state: usize) -> Result<Vec<u32>, EngineError> {
+        self.counters.readbacks += 1;
+        Ok(self.states[state].clone())
+    }
+
+    fn plan(&self, trace: &Trace) -> Plan {
+        Plan::new(trace, |op, signature| match op.operation().cpu_scratch(signature) {
+            0 => vec![],
+            words => vec![words],
+        })
+    }
+
+    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
+        let available = available_bytes();
+        if available.is_some_and(|available| plan.slab_bytes() > available) {
+            return Err(out_of_memory(plan.slab_bytes(), available));
+        }
+        let slabs = plan.slabs.iter().map(|&words| self.allocate(words)).collect::<Result<_, _>>()?;
+        self.programs.push(Loaded { plan, states, slabs });
+        Ok(())
+    }
+
+    fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
+        let Loaded { plan, states, slabs } = &mut self.programs[program];
+        for _ in 0..times {
+            for step in &plan.steps {
+                let memory = Memory { states: &mut self.states, numbers: states, slabs };
+                step.op.operation().cpu(&step.signature, memory.buffers(step));
+            }
+            for &(source, target, words) in &plan.assigns {
+                let (Place::Slab(source), Place::State(target)) = (source, target) else {
+                    unreachable!("the planner assigns from slabs to states")
+                };
+                self.states[states[target]].copy_from_slice(&slabs[source][..words]);
+            }
+            self.counters.runs += 1;
+            self.counters.launches += plan.steps.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+}
+
+/// All memory that a step may name.
+struct Memory<'a> {
+    states: &'a mut [Vec<u32>],
+    numbers: &'a [usize],
+    slabs: &'a mut [Vec<u32>],
+}
+
+impl<'a> Memory<'a> {
+    fn pointer(&mut self, place: Place) -> *mut u32 {
+        match place {
+            Place::State(index) => self.states[self.numbers[index]].as_mut_ptr(),
+            Place::Slab(index) => self.slabs[index].as_mut_ptr(),
+        }
+    }
+
+    fn buffers(mut self, step: &crate::plan::Step) -> Buffers<'a> {
+        let output = self.pointer(step.output);
+        let scratch = step.scratch.first().map(|&place| (self.pointer(place), self.words(place)));
+        let inputs: Vec<*mut u32> = step.inputs.iter().map(|&place| self.pointer(place)).collect();
+        debug_assert!(!inputs.contains(&output), "the planner never lets a step read what it writes");
+        // SAFETY: all pointers are into distinct live vectors, or into one that is only read: the
+        // planner gives the result and the scratch slabs of their own (tested on random programs),
+        // and each is at least as long as its type says.
+        unsafe {
+            Buffers {
+                inputs: inputs
+                    .iter()
+                    .zip(&step.signature.inputs)
+                    .map(|(&pointer, ty)| std::slice::from_raw_parts(pointer, ty.words()))
+                    .collect(),
+                output: std::slice::from_raw_parts_mut(output, step.signature.output.words()),
+                scratch: scratch.map_or(&mut [], |(pointer, words)| {
+                    let asked = step.op.operation().cpu_scratch(&step.signature);
+                    debug_assert!(asked <= words);
+                    std::slice::from_raw_parts_mut(pointer, asked)
+                }),
+            }
+        }
+    }
+
+    fn words(&self, place: Place) -> usize {
+        match place {
+            Place::State(index) => self.states[self.numbers[index]].len(),
+            Place::Slab(index) => self.slabs[index].len(),
+        }
+    }
+}
+
+fn out_of_memory(needed: u64, available: Option<u64>) -> EngineError {
+    EngineError::OutOfMemory {
+        device: "this machine".into(),
+        needed: readable_bytes(needed),
+        available: available.map_or("less".into(), readable_bytes),
+    }
+}
+
+/// Memory that a new program may take, where the system tells.
+fn available_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}

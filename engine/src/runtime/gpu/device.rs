@@ -1,0 +1,10 @@
+//! Adapters and devices.
+use std::fmt;
+/// A GPU.
+#[derive(Clone)]
+pub struct GpuDevice;
+impl fmt::Display for GpuDevice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "gpu")
+    }
+}

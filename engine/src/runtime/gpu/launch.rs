@@ -1,0 +1,91 @@
+//! How an operation tells the GPU runtime what to run.
+
+use std::borrow::Cow;
+
+/// A buffer of the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// The operand of that number.
+    Input(usize),
+    /// The result.
+    Output,
+    /// The scratch buffer of that number.
+    Scratch(usize),
+}
+
+/// What a shader does with a buffer; must agree with its `var<storage, …>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// `var<storage, read>`
+    Read,
+    /// `var<storage, read_write>`
+    ReadWrite,
+}
+
+/// One binding of a shader. Bindings are numbered from 1 in the order they are listed; 0 is `params`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Binding {
+    /// Which buffer.
+    pub slot: Slot,
+    /// What the shader does with it.
+    pub access: Access,
+}
+
+impl Binding {
+    /// Reads an operand.
+    pub fn read_input(index: usize) -> Self {
+        Binding { slot: Slot::Input(index), access: Access::Read }
+    }
+
+    /// Writes the result.
+    pub fn write_output() -> Self {
+        Binding { slot: Slot::Output, access: Access::ReadWrite }
+    }
+
+    /// Reads the result that an earlier launch of the same operation made.
+    pub fn read_output() -> Self {
+        Binding { slot: Slot::Output, access: Access::Read }
+    }
+
+    /// Reads a scratch buffer.
+    pub fn read_scratch(index: usize) -> Self {
+        Binding { slot: Slot::Scratch(index), access: Access::Read }
+    }
+
+    /// Writes a scratch buffer.
+    pub fn write_scratch(index: usize) -> Self {
+        Binding { slot: Slot::Scratch(index), access: Access::ReadWrite }
+    }
+}
+
+/// One dispatch.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Name in profiles and errors.
+    pub label: &'static str,
+    /// WGSL without the prelude of `shaders/lib/prelude.wgsl`, which the runtime puts before it. The
+    /// entry point is `main`. Keep sizes in `params`, not in the source: each source is a pipeline.
+    pub source: Cow<'static, str>,
+    /// Buffers, in the order of the shader's bindings from 1 on.
+    pub bindings: Vec<Binding>,
+    /// Words that the shader sees as `params[i / 4][i % 4]`. Floats go by their bits.
+    pub params: Vec<u32>,
+    /// How many workgroups, along one axis; the runtime folds large numbers into two.
+    pub workgroups: usize,
+}
+
+/// What an operation runs on the GPU: launches in order, and the scratch buffers they share.
+#[derive(Clone, Debug, Default)]
+pub struct Lowered {
+    /// Sizes of scratch buffers, in words.
+    pub scratch: Vec<usize>,
+    /// Dispatches, in order.
+    pub launches: Vec<Launch>,
+}
+
+impl Lowered {
+    /// One dispatch without scratch.
+    pub fn single(launch: Launch) -> Self {
+        Lowered { scratch: vec![], launches: vec![launch] }
+    }
+}

@@ -1,0 +1,224 @@
+//! Devices, and sessions that hold states and replay programs on them.
+//!
+//! Both runtimes stand behind [`Backend`]: they are given a [`Plan`], own its buffers, and replay it.
+
+pub mod cpu;
+pub mod gpu;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::error::EngineError;
+use crate::graph::{Graph, State};
+use crate::optimize;
+use crate::plan::Plan;
+use crate::shape::{DType, Type};
+
+/// Where programs run.
+#[derive(Clone)]
+pub enum Device {
+    /// The CPU runtime.
+    Cpu,
+    /// A GPU through Vulkan, Metal or DirectX 12.
+    Gpu(gpu::GpuDevice),
+}
+
+impl Device {
+    /// The CPU runtime, on all the threads of the global rayon pool.
+    pub fn cpu() -> Device {
+        Device::Cpu
+    }
+
+    fn backend(&self) -> Box<dyn Backend> {
+        match self {
+            Device::Cpu => Box::new(cpu::CpuBackend::default()),
+            Device::Gpu(device) => Box::new(gpu::GpuBackend::new(device.clone())),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Device::Cpu => write!(f, "cpu ({} threads)", rayon::current_num_threads()),
+            Device::Gpu(device) => write!(f, "{device}"),
+        }
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What a runtime has done since it was made; tests hold loops to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Buffers made.
+    pub allocations: u64,
+    /// Bytes in those buffers.
+    pub allocated_bytes: u64,
+    /// Times data came back to the host.
+    pub readbacks: u64,
+    /// Kernels run.
+    pub launches: u64,
+    /// Program runs.
+    pub runs: u64,
+}
+
+/// What a runtime does for a session. Words are the raw bits of `f32` or `u32` elements.
+pub(crate) trait Backend: Send {
+    /// Makes a state of zeros; states are numbered in the order they are made.
+    fn add_state(&mut self, state: &State) -> Result<(), EngineError>;
+    /// Replaces the contents of a state.
+    fn write(&mut self, state: usize, words: &[u32]) -> Result<(), EngineError>;
+    /// Copies the contents of a state to the host.
+    fn read(&mut self, state: usize) -> Result<Vec<u32>, EngineError>;
+    /// Plans a program for this runtime.
+    fn plan(&self, trace: &crate::graph::Trace) -> Plan;
+    /// Makes a program's buffers and kernels; programs are numbered in the order they are made.
+    /// `states` gives the session's number for each state of the plan.
+    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError>;
+    /// Runs a program `times` times, without a readback or an allocation.
+    fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError>;
+    /// What was done so far.
+    fn counters(&self) -> Counters;
+}
+
+/// States, and the programs that share them by name.
+pub struct Session {
+    backend: Box<dyn Backend>,
+    names: HashMap<String, usize>,
+    types: Vec<Type>,
+    programs: usize,
+}
+
+/// A compiled program of one session.
+#[derive(Clone, Debug)]
+pub struct Program {
+    index: usize,
+    plan: Plan,
+}
+
+impl Program {
+    /// Its order, memory and size.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+impl Session {
+    /// An empty session on `device`.
+    pub fn new(device: &Device) -> Session {
+        Session { backend: device.backend(), names: HashMap::new(), types: Vec::new(), programs: 0 }
+    }
+
+    /// Optimizes and plans `graph` and makes its buffers and kernels. States that other programs of
+    /// this session declared are shared; new ones start as zeros.
+    ///
+    /// # Errors
+    /// The first error met while tracing; a state of another type than before; too little memory.
+    pub fn compile(&mut self, graph: &Graph) -> Result<Program, EngineError> {
+        let trace = optimize::optimize(graph.trace()?);
+        let plan = self.backend.plan(&trace);
+        for state in &plan.states {
+            if let Some(&known) = self.names.get(&state.name)
+                && self.types[known] != state.ty
+            {
+                let (name, first) = (state.name.clone(), self.types[known].clone());
+                return Err(EngineError::StateConflict { name, first, second: state.ty.clone() });
+            }
+        }
+        let mut states = Vec::new();
+        for state in &plan.states {
+            let number = match self.names.get(&state.name) {
+                Some(&number) => number,
+                None => {
+                    self.backend.add_state(state)?;
+                    self.types.push(state.ty.clone());
+                    self.names.insert(state.name.clone(), self.types.len() - 1);
+                    self.types.len() - 1
+                }
+            };
+            states.push(number);
+        }
+        self.backend.load(plan.clone(), states)?;
+        self.programs += 1;
+        Ok(Program { index: self.programs - 1, plan })
+    }
+
+    /// Runs `program` `times` times in a row. Nothing is read back and nothing allocated.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn run(&mut self, program: &Program, times: usize) -> Result<(), EngineError> {
+        self.backend.run(program.index, times)
+    }
+
+    /// Replaces the contents of the state `name`.
+    ///
+    /// # Errors
+    /// No such state, or another number or type of elements.
+    pub fn write(&mut self, name: &str, data: &[f32]) -> Result<(), EngineError> {
+        self.write_words(name, DType::F32, bytemuck::cast_slice(data))
+    }
+
+    /// Replaces the contents of the `u32` state `name`.
+    ///
+    /// # Errors
+    /// As [`write`](Session::write).
+    pub fn write_u32(&mut self, name: &str, data: &[u32]) -> Result<(), EngineError> {
+        self.write_words(name, DType::U32, data)
+    }
+
+    fn write_words(&mut self, name: &str, dtype: DType, words: &[u32]) -> Result<(), EngineError> {
+        let state = self.number(name)?;
+        let expected = &self.types[state];
+        if expected.words() != words.len() || expected.dtype != dtype {
+            let given = format!("{} elements of {dtype:?}", words.len()).to_lowercase();
+            return Err(EngineError::StateData { name: name.into(), expected: expected.clone(), given });
+        }
+        self.backend.write(state, words)
+    }
+
+    /// The contents of the state `name`.
+    ///
+    /// # Errors
+    /// No such state, or one of another type; what the device reports.
+    pub fn read(&mut self, name: &str) -> Result<Vec<f32>, EngineError> {
+        Ok(bytemuck::cast_vec(self.read_words(name, DType::F32)?))
+    }
+
+    /// The contents of the `u32` state `name`.
+    ///
+    /// # Errors
+    /// As [`read`](Session::read).
+    pub fn read_u32(&mut self, name: &str) -> Result<Vec<u32>, EngineError> {
+        self.read_words(name, DType::U32)
+    }
+
+    fn read_words(&mut self, name: &str, dtype: DType) -> Result<Vec<u32>, EngineError> {
+        let state = self.number(name)?;
+        let expected = &self.types[state];
+        if expected.dtype != dtype {
+            let given = format!("{dtype:?}").to_lowercase();
+            return Err(EngineError::StateData { name: name.into(), expected: expected.clone(), given });
+        }
+        self.backend.read(state)
+    }
+
+    fn number(&self, name: &str) -> Result<usize, EngineError> {
+        self.names.get(name).copied().ok_or_else(|| EngineError::UnknownState(name.into()))
+    }
+
+    /// Whether a program of this session declares the state `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// What the runtime has done so far.
+    pub fn counters(&self) -> Counters {
+        self.backend.counters()
+    }
+}
