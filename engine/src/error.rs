@@ -69,6 +69,9 @@ pub enum EngineError {
     /// There is no adapter, or not the one asked for.
     #[error("{0}")]
     NoAdapter(String),
+    /// A kernel wrote beyond the end of a buffer: a mistake in the engine.
+    #[error("a kernel wrote past the end of {0}")]
+    Overrun(String),
     /// The driver or the device failed.
     #[error("the GPU failed: {0}")]
     Gpu(String),

@@ -31,6 +31,9 @@ impl<'a> Buffers<'a> {
     }
 }
 
+/// Words behind every buffer that no kernel may touch.
+const GUARD: [u32; 4] = [0x6775_6172; 4];
+
 /// The CPU runtime.
 #[derive(Default)]
 pub(crate) struct CpuBackend {
@@ -48,8 +51,10 @@ struct Loaded {
 impl CpuBackend {
     fn allocate(&mut self, words: usize) -> Result<Vec<u32>, EngineError> {
         let mut buffer = Vec::new();
-        buffer.try_reserve_exact(words).map_err(|_| out_of_memory(4 * words as u64, None))?;
+        let size = words + GUARD.len();
+        buffer.try_reserve_exact(size).map_err(|_| out_of_memory(4 * words as u64, None))?;
         buffer.resize(words, 0);
+        buffer.extend(GUARD);
         self.counters.allocations += 1;
         self.counters.allocated_bytes += 4 * words as u64;
         Ok(buffer)
@@ -64,13 +69,14 @@ impl Backend for CpuBackend {
     }
 
     fn write(&mut self, state: usize, words: &[u32]) -> Result<(), EngineError> {
-        self.states[state].copy_from_slice(words);
+        self.states[state][..words.len()].copy_from_slice(words);
         Ok(())
     }
 
     fn read(&mut self, state: usize) -> Result<Vec<u32>, EngineError> {
         self.counters.readbacks += 1;
-        Ok(self.states[state].clone())
+        let buffer = &self.states[state];
+        Ok(buffer[..buffer.len() - GUARD.len()].to_vec())
     }
 
     fn plan(&self, trace: &Trace) -> Plan {
@@ -101,7 +107,7 @@ impl Backend for CpuBackend {
                 let (Place::Slab(source), Place::State(target)) = (source, target) else {
                     unreachable!("the planner assigns from slabs to states")
                 };
-                self.states[states[target]].copy_from_slice(&slabs[source][..words]);
+                self.states[states[target]][..words].copy_from_slice(&slabs[source][..words]);
             }
             self.counters.runs += 1;
             self.counters.launches += plan.steps.len() as u64;
@@ -111,6 +117,22 @@ impl Backend for CpuBackend {
 
     fn counters(&self) -> Counters {
         self.counters
+    }
+
+    fn poison(&mut self) {
+        for slab in self.programs.iter_mut().flat_map(|program| &mut program.slabs) {
+            let words = slab.len() - GUARD.len();
+            slab[..words].fill(f32::NAN.to_bits());
+        }
+    }
+
+    fn check_guards(&mut self) -> Result<(), EngineError> {
+        let slabs = self.programs.iter().flat_map(|program| &program.slabs);
+        match self.states.iter().chain(slabs).position(|buffer| !buffer.ends_with(&GUARD)) {
+            None => Ok(()),
+            Some(index) if index < self.states.len() => Err(EngineError::Overrun(format!("state {index}"))),
+            Some(index) => Err(EngineError::Overrun(format!("slab {}", index - self.states.len()))),
+        }
     }
 }
 

@@ -84,6 +84,10 @@ pub(crate) trait Backend: Send {
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError>;
     /// What was done so far.
     fn counters(&self) -> Counters;
+    /// Fills everything but the states with NaN patterns.
+    fn poison(&mut self);
+    /// Whether the guard words behind every buffer are untouched; names the buffer if not.
+    fn check_guards(&mut self) -> Result<(), EngineError>;
 }
 
 /// States, and the programs that share them by name.
@@ -215,6 +219,20 @@ impl Session {
     /// Whether a program of this session declares the state `name`.
     pub fn has(&self, name: &str) -> bool {
         self.names.contains_key(name)
+    }
+
+    /// Fills all memory but the states with NaN patterns, so that a kernel which reads what nobody
+    /// wrote, or leaves part of its result unwritten, shows. For tests.
+    pub fn poison(&mut self) {
+        self.backend.poison();
+    }
+
+    /// Checks the guard words behind every buffer. For tests.
+    ///
+    /// # Errors
+    /// Names the buffer that a kernel wrote past.
+    pub fn check_guards(&mut self) -> Result<(), EngineError> {
+        self.backend.check_guards()
     }
 
     /// What the runtime has done so far.

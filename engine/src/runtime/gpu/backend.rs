@@ -29,6 +29,12 @@ impl Backend for GpuBackend {
     fn run(&mut self, _: usize, _: usize) -> Result<(), EngineError> {
         todo!()
     }
+    fn poison(&mut self) {
+        todo!()
+    }
+    fn check_guards(&mut self) -> Result<(), EngineError> {
+        todo!()
+    }
     fn counters(&self) -> Counters {
         todo!()
     }
