@@ -1,0 +1,165 @@
+//! The Python version: pickled dictionaries with `data`, a numpy array of bytes `[n, 3072]`, and `labels`
+//! (CIFAR-100: `fine_labels`), a list of numbers.
+
+use super::pickle::{Pickle, Place, Value};
+use super::{Cifar, PICTURE, Records};
+
+/// Reads one pickled batch. Nothing in the file is ever run.
+///
+/// # Errors
+/// A reason, if the file is not a pickle of the kind these batches are, or its parts do not fit together.
+pub fn parse_batch(cifar: Cifar, bytes: &[u8]) -> Result<Records, String> {
+    let pickle = Pickle::parse(bytes)?;
+    let batch = Reader { pickle: &pickle };
+    let label_key = match cifar {
+        Cifar::Ten => "labels",
+        Cifar::Hundred => "fine_labels",
+    };
+    let labels = batch.list(batch.entry(label_key)?).ok_or_else(|| format!("{label_key:?} is not a list"))?;
+    let planes = batch.byte_array(batch.entry("data")?).map_err(|reason| format!("\"data\" {reason}"))?;
+    if planes.shape != [labels.len(), PICTURE] {
+        return Err(format!(
+            "\"data\" has shape {:?}, but {} labels need [{}, {PICTURE}]",
+            planes.shape,
+            labels.len(),
+            labels.len()
+        ));
+    }
+    if labels.is_empty() {
+        return Err("it holds no pictures".into());
+    }
+    let mut records = Records {
+        pictures: Vec::with_capacity(planes.bytes.len()),
+        labels: Vec::with_capacity(labels.len()),
+    };
+    let mut row = Vec::with_capacity(PICTURE);
+    for (index, &label) in labels.iter().enumerate() {
+        let label = match pickle.get(label) {
+            &Value::Int(label) => u32::try_from(label).ok().filter(|&l| (l as usize) < cifar.classes()),
+            _ => None,
+        };
+        let label = label.ok_or_else(|| format!("the label of picture {index} is not one of the classes"))?;
+        row.clear();
+        planes.row(index, &mut row);
+        records.push(label, &row);
+    }
+    Ok(records)
+}
+
+/// Reads the names of the classes from a pickled `batches.meta` or `meta`.
+pub(super) fn parse_names(cifar: Cifar, bytes: &[u8]) -> Result<Vec<String>, String> {
+    let pickle = Pickle::parse(bytes)?;
+    let meta = Reader { pickle: &pickle };
+    let key = match cifar {
+        Cifar::Ten => "label_names",
+        Cifar::Hundred => "fine_label_names",
+    };
+    let names = meta.list(meta.entry(key)?).ok_or_else(|| format!("{key:?} is not a list"))?;
+    let text = |&place: &Place| match pickle.get(place) {
+        Value::Bytes(name) => Some(String::from_utf8_lossy(name).into_owned()),
+        _ => None,
+    };
+    names
+        .iter()
+        .map(text)
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("{key:?} holds something that is no name"))
+}
+
+/// Finds Python's objects among the values of a pickle.
+struct Reader<'a> {
+    pickle: &'a Pickle<'a>,
+}
+
+/// A numpy array of bytes with two axes.
+struct ByteArray<'a> {
+    shape: [usize; 2],
+    columns_first: bool,
+    bytes: std::borrow::Cow<'a, [u8]>,
+}
+
+impl ByteArray<'_> {
+    fn row(&self, index: usize, row: &mut Vec<u8>) {
+        let [rows, columns] = self.shape;
+        if self.columns_first {
+            row.extend((0..columns).map(|column| self.bytes[column * rows + index]));
+        } else {
+            row.extend_from_slice(&self.bytes[index * columns..][..columns]);
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn entry(&self, key: &str) -> Result<&'a Value<'a>, String> {
+        let Value::Dict(entries) = self.pickle.root() else {
+            return Err("it is not a dictionary".into());
+        };
+        let found = entries.iter().rev().find(|&&(k, _)| *self.pickle.get(k) == Value::Bytes(key.as_bytes()));
+        found.map(|&(_, value)| self.pickle.get(value)).ok_or_else(|| format!("it has no {key:?}"))
+    }
+
+    fn list(&self, value: &'a Value<'a>) -> Option<&'a [Place]> {
+        match value {
+            Value::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    fn items<const N: usize>(&self, place: Place) -> Option<[&'a Value<'a>; N]> {
+        let items = self.list(self.pickle.get(place))?;
+        let items: [Place; N] = items.try_into().ok()?;
+        Some(items.map(|item| self.pickle.get(item)))
+    }
+
+    /// `numpy.ndarray.__reduce__`: `_reconstruct(...)` with the state
+    /// `(version, shape, dtype, columns_first, bytes)`.
+    fn byte_array(&self, value: &'a Value<'a>) -> Result<ByteArray<'a>, String> {
+        let not_an_array = "is not a numpy array";
+        let &Value::Call { callable, state: Some(state), .. } = value else {
+            return Err(not_an_array.into());
+        };
+        let Value::Global(_, "_reconstruct") = self.pickle.get(callable) else {
+            return Err(not_an_array.into());
+        };
+        let [_, shape, dtype, columns_first, bytes] = self.items(state).ok_or(not_an_array)?;
+        if !self.is_u8(dtype) {
+            return Err("is not an array of bytes (numpy.uint8)".into());
+        }
+        let extent = |place: &Place| match self.pickle.get(*place) {
+            &Value::Int(extent) => usize::try_from(extent).ok(),
+            _ => None,
+        };
+        let shape: Option<Vec<usize>> = self.list(shape).and_then(|s| s.iter().map(extent).collect());
+        let shape: Option<[usize; 2]> = shape.and_then(|shape| shape.try_into().ok());
+        let shape = shape.ok_or("does not have two axes")?;
+        let bytes = self.bytes(bytes).ok_or("has no bytes")?;
+        if shape[0].checked_mul(shape[1]) != Some(bytes.len()) {
+            return Err(format!("has shape {shape:?}, but {} bytes", bytes.len()));
+        }
+        Ok(ByteArray { shape, columns_first: *columns_first == Value::Bool(true), bytes })
+    }
+
+    /// `dtype('u1', ...)`.
+    fn is_u8(&self, value: &Value) -> bool {
+        let &Value::Call { callable, arguments, .. } = value else { return false };
+        let first = self.list(self.pickle.get(arguments)).and_then(|arguments| arguments.first());
+        matches!(self.pickle.get(callable), Value::Global("numpy", "dtype"))
+            && first.is_some_and(|&code| *self.pickle.get(code) == Value::Bytes(b"u1"))
+    }
+
+    /// Bytes as they are, or as `_codecs.encode(text, 'latin1')`.
+    fn bytes(&self, value: &Value<'a>) -> Option<std::borrow::Cow<'a, [u8]>> {
+        match *value {
+            Value::Bytes(bytes) => Some(bytes.into()),
+            Value::Call { callable, arguments, .. } => {
+                let Value::Global("_codecs", "encode") = self.pickle.get(callable) else { return None };
+                let [&Value::Bytes(text), &Value::Bytes(b"latin1")] = self.items(arguments)? else {
+                    return None;
+                };
+                let text = std::str::from_utf8(text).ok()?;
+                text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<Vec<u8>>>().map(Into::into)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The readers of this crate on files that the tests write themselves.
+
+mod cifar;
+mod files;
+mod folder;
+mod malformed;
