@@ -5,6 +5,7 @@
 //! operation is such a folder, its shaders, its test and bench, and one line in the list below;
 //! the compiler then asks for whatever is missing.
 
+pub mod conv2d;
 pub mod elementwise;
 pub mod matmul;
 pub mod reduce;

@@ -1,0 +1,111 @@
+//! Convolution on the CPU: direct, by register tiles, with no matrix of patches ever built.
+//!
+//! Every pass copies a zero-padded window of its source (some rows of an image, or some small images)
+//! into scratch, so that the inner loops know no edges; where nothing is padded they read the source
+//! itself. Forward and input gradient are the same walk (`correlation.rs`) with differently packed
+//! weights; the weight gradient is a sum of outer products (`weight_gradient.rs`).
+//! The work is cut by the geometry alone and partial sums are added in a fixed order, so results are
+//! equal bit for bit whatever the number of threads. They are not equal between instruction sets,
+//! since these differ in the length of a tile and in whether a multiplication is rounded before it is added.
+
+mod correlation;
+mod micro;
+mod plan;
+mod shared;
+mod simd;
+#[cfg(test)]
+mod tests;
+mod weight_gradient;
+
+use self::correlation::CorrelationPass;
+use self::micro::Kernels;
+use self::plan::Pass;
+use self::weight_gradient::WeightGradientPass;
+use super::geometry::Geometry;
+
+/// Elements of scratch that [`forward`] needs.
+pub fn forward_scratch(g: &Geometry) -> usize {
+    CorrelationPass::new(Pass::Forward, InstructionSet::best().kernels(), g).scratch_len()
+}
+
+/// Makes `y` (shape [`Geometry::output_shape`]) from `x` ([`Geometry::input_shape`]) and `w`
+/// ([`Geometry::weight_shape`]); every element of `y` is written.
+///
+/// # Panics
+///
+/// If a slice's length does not fit the geometry, or `scratch` is shorter than [`forward_scratch`] says.
+pub fn forward(g: &Geometry, x: &[f32], w: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+    CorrelationPass::new(Pass::Forward, InstructionSet::best().kernels(), g).run(x, w, y, scratch);
+}
+
+/// Elements of scratch that [`input_gradient`] needs.
+pub fn input_gradient_scratch(g: &Geometry) -> usize {
+    CorrelationPass::new(Pass::InputGradient, InstructionSet::best().kernels(), g).scratch_len()
+}
+
+/// Makes `dx`, the gradient of the input (shape [`Geometry::input_shape`]), from `dy`, that of the
+/// output ([`Geometry::output_shape`]), and `w`; every element of `dx` is written. This is the
+/// transposed convolution of `dy`.
+///
+/// # Panics
+///
+/// If a slice's length does not fit the geometry, or `scratch` is shorter than
+/// [`input_gradient_scratch`] says.
+pub fn input_gradient(g: &Geometry, dy: &[f32], w: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
+    CorrelationPass::new(Pass::InputGradient, InstructionSet::best().kernels(), g).run(dy, w, dx, scratch);
+}
+
+/// Elements of scratch that [`weight_gradient`] needs.
+pub fn weight_gradient_scratch(g: &Geometry) -> usize {
+    WeightGradientPass::new(InstructionSet::best().kernels(), g).scratch_len()
+}
+
+/// Makes `dw`, the gradient of the weights (shape [`Geometry::weight_shape`]), from `x` and `dy`;
+/// every element of `dw` is written.
+///
+/// # Panics
+///
+/// If a slice's length does not fit the geometry, or `scratch` is shorter than
+/// [`weight_gradient_scratch`] says.
+pub fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
+    WeightGradientPass::new(InstructionSet::best().kernels(), g).run(x, dy, dw, scratch);
+}
+
+/// An instruction set that the micro-kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InstructionSet {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl InstructionSet {
+    /// The sets that this processor has, the best one first.
+    fn available() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let sets = [
+            is_x86_feature_detected!("avx512f").then_some(Self::Avx512),
+            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self::Avx2),
+            Some(Self::Portable),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let sets = [Some(Self::Portable)];
+        sets.into_iter().flatten()
+    }
+
+    fn best() -> Self {
+        Self::available().next().unwrap_or(Self::Portable)
+    }
+
+    fn kernels(self) -> &'static Kernels {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => &micro::AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => &micro::AVX2,
+            Self::Portable => &micro::PORTABLE,
+        }
+    }
+}

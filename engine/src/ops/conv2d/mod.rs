@@ -1,0 +1,4 @@
+//! Two-dimensional convolution.
+
+pub mod cpu;
+pub mod geometry;
