@@ -48,6 +48,8 @@ pub struct Plan {
     pub slabs: Vec<usize>,
     /// Copies made after the last step: from a slab to a state, and how many words.
     pub assigns: Vec<(Place, Place, usize)>,
+    /// Words of launch parameters that the runtime keeps beside slabs and states.
+    pub parameter_words: usize,
 }
 
 /// A span of steps during which a buffer is in use, both ends included.
@@ -125,7 +127,7 @@ impl Plan {
         let words = |state: &StateId| trace.states[state.0].ty.words();
         let assigns =
             trace.assigns.iter().map(|(s, node)| (place(*node), Place::State(s.0), words(s))).collect();
-        Plan { steps, states: trace.states.clone(), slabs, assigns }
+        Plan { steps, states: trace.states.clone(), slabs, assigns, parameter_words: 0 }
     }
 
     /// Bytes of the shared buffers: all that a program needs beside its states.
@@ -138,9 +140,14 @@ impl Plan {
         self.states.iter().map(|state| 4 * state.ty.words().max(1) as u64).sum()
     }
 
+    /// Bytes of the launch parameters.
+    pub fn parameter_bytes(&self) -> u64 {
+        4 * self.parameter_words as u64
+    }
+
     /// The most memory that the program ever takes, in bytes.
     pub fn peak_bytes(&self) -> u64 {
-        self.slab_bytes() + self.state_bytes()
+        self.slab_bytes() + self.state_bytes() + self.parameter_bytes()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use bytemuck::cast_slice_mut;
 
+use super::memory::{expect_available, out_of_memory};
 use super::{Backend, Counters};
-use crate::error::{EngineError, readable_bytes};
+use crate::error::EngineError;
 use crate::graph::{State, Trace};
 use crate::plan::{Place, Plan};
 
@@ -52,7 +53,7 @@ impl CpuBackend {
     fn allocate(&mut self, words: usize) -> Result<Vec<u32>, EngineError> {
         let mut buffer = Vec::new();
         let size = words + GUARD.len();
-        buffer.try_reserve_exact(size).map_err(|_| out_of_memory(4 * words as u64, None))?;
+        buffer.try_reserve_exact(size).map_err(|_| out_of_memory("this machine", 4 * words as u64, None))?;
         buffer.resize(words, 0);
         buffer.extend(GUARD);
         self.counters.allocations += 1;
@@ -87,10 +88,7 @@ impl Backend for CpuBackend {
     }
 
     fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
-        let available = available_bytes();
-        if available.is_some_and(|available| plan.slab_bytes() > available) {
-            return Err(out_of_memory(plan.slab_bytes(), available));
-        }
+        expect_available(plan.slab_bytes())?;
         let slabs = plan.slabs.iter().map(|&words| self.allocate(words)).collect::<Result<_, _>>()?;
         self.programs.push(Loaded { plan, states, slabs });
         Ok(())
@@ -182,19 +180,4 @@ impl<'a> Memory<'a> {
             Place::Slab(index) => self.slabs[index].len(),
         }
     }
-}
-
-fn out_of_memory(needed: u64, available: Option<u64>) -> EngineError {
-    EngineError::OutOfMemory {
-        device: "this machine".into(),
-        needed: readable_bytes(needed),
-        available: available.map_or("less".into(), readable_bytes),
-    }
-}
-
-/// Memory that a new program may take, where the system tells.
-fn available_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }

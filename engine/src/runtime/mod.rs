@@ -4,6 +4,7 @@
 
 pub mod cpu;
 pub mod gpu;
+mod memory;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,6 +28,31 @@ impl Device {
     /// The CPU runtime, on all the threads of the global rayon pool.
     pub fn cpu() -> Device {
         Device::Cpu
+    }
+
+    /// The GPU adapter of that number, or the best there is, software last.
+    ///
+    /// # Errors
+    /// No such adapter, or what its driver reports.
+    pub fn gpu(index: Option<usize>) -> Result<Device, EngineError> {
+        gpu::GpuDevice::open(index).map(Device::Gpu)
+    }
+
+    /// A hardware GPU if there is one that opens, else the CPU; and a sentence that says why.
+    pub fn auto() -> (Device, String) {
+        let reports = gpu::GpuDevice::list();
+        let best = reports.iter().min_by_key(|report| (report.kind, report.index));
+        let reason = match best {
+            None => "there is no GPU adapter, so the CPU".into(),
+            Some(report) if report.kind == gpu::AdapterKind::Software => {
+                format!("{} computes on the CPU, and the CPU runtime does that faster", report.name)
+            }
+            Some(report) => match Device::gpu(Some(report.index)) {
+                Ok(device) => return (device, format!("{} is a {}", report.name, report.kind)),
+                Err(error) => format!("{error}, so the CPU"),
+            },
+        };
+        (Device::Cpu, reason)
     }
 
     fn backend(&self) -> Box<dyn Backend> {

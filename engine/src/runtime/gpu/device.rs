@@ -1,16 +1,180 @@
-//! Adapters and devices.
+//! An open GPU: its queue, its pipelines, and what went wrong with it.
+
+use std::collections::HashMap;
 use std::fmt;
-/// A GPU.
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use wgpu::{
+    DeviceDescriptor, DeviceLostReason, ErrorFilter, Features, MemoryHints, PollType, SubmissionIndex,
+};
+
+use super::adapters::{self, AdapterKind, AdapterReport};
+use super::pipelines::Pipelines;
+use super::staging::Staging;
+use crate::error::EngineError;
+use crate::runtime::memory::{expect_available, out_of_memory};
+
+/// How long one submission may take before the device counts as hung. Submissions are cut to a
+/// small part of a second; this leaves room for slow devices and for compilers that run late.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A GPU. Clones share it.
 #[derive(Clone)]
-pub struct GpuDevice;
-impl fmt::Display for GpuDevice {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "gpu")
+pub struct GpuDevice {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    report: AdapterReport,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    limits: wgpu::Limits,
+    pipelines: Pipelines,
+    staging: Staging,
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+/// A lock that goes on after a panic of another holder: what it guards is whole between operations.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl GpuDevice {
+    /// All adapters, by number.
+    pub fn list() -> Vec<AdapterReport> {
+        adapters::adapters().iter().map(|(_, report)| report.clone()).collect()
+    }
+
+    /// Opens the adapter of that number, or the best there is: hardware before software. Opening the
+    /// same adapter again shares the device that is open already.
+    ///
+    /// # Errors
+    /// No such adapter, or what its driver reports.
+    pub fn open(index: Option<usize>) -> Result<GpuDevice, EngineError> {
+        static OPEN: OnceLock<Mutex<HashMap<usize, GpuDevice>>> = OnceLock::new();
+        let (adapter, report) = adapters::find(index)?;
+        let mut open = lock(OPEN.get_or_init(Mutex::default));
+        // A device that broke down is replaced.
+        if let Some(known) = open.get(&report.index).filter(|device| device.check().is_ok()) {
+            return Ok(known.clone());
+        }
+        let device = GpuDevice::request(adapter, report.clone())?;
+        open.insert(report.index, device.clone());
+        Ok(device)
+    }
+
+    fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<GpuDevice, EngineError> {
+        let limits = adapter.limits();
+        let descriptor = DeviceDescriptor {
+            label: Some("unperturb"),
+            required_features: adapter.features()
+                & (Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+            required_limits: limits.clone(),
+            // Few large buffers: large shared blocks would only be waste.
+            memory_hints: MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|error| EngineError::Gpu(format!("{} does not open: {error}", report.name)))?;
+        let fault = Arc::new(Mutex::new(None));
+        let record = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            lock(&record).get_or_insert(error.to_string());
+        }));
+        let record = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != DeviceLostReason::Destroyed {
+                lock(&record).get_or_insert(format!("the device was lost: {message}"));
+            }
+        });
+        let (pipelines, staging) = (Pipelines::default(), Staging::default());
+        Ok(GpuDevice {
+            shared: Arc::new(Shared { report, device, queue, limits, pipelines, staging, fault }),
+        })
+    }
+
+    /// What there is to know of its adapter.
+    pub fn report(&self) -> &AdapterReport {
+        &self.shared.report
+    }
+
+    pub(super) fn wgpu(&self) -> &wgpu::Device {
+        &self.shared.device
+    }
+
+    pub(super) fn queue(&self) -> &wgpu::Queue {
+        &self.shared.queue
+    }
+
+    pub(super) fn limits(&self) -> &wgpu::Limits {
+        &self.shared.limits
+    }
+
+    pub(super) fn pipelines(&self) -> &Pipelines {
+        &self.shared.pipelines
+    }
+
+    pub(super) fn staging(&self) -> &Staging {
+        &self.shared.staging
+    }
+
+    /// Refuses a program too large for the memory, where that can be told beforehand: software
+    /// adapters take the machine's own.
+    pub(super) fn expect_available(&self, bytes: u64) -> Result<(), EngineError> {
+        match self.report().kind {
+            AdapterKind::Software => expect_available(bytes),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error of a device that broke down, now or earlier.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        lock(&self.shared.fault).clone().map_or(Ok(()), |fault| Err(EngineError::Gpu(fault)))
+    }
+
+    /// Runs `work` and turns what the device reports meanwhile into an error. `bytes` is what the
+    /// work wants of memory.
+    pub(super) fn guarded<T>(&self, bytes: u64, work: impl FnOnce() -> T) -> Result<T, EngineError> {
+        self.check()?;
+        let device = self.wgpu();
+        let memory = device.push_error_scope(ErrorFilter::OutOfMemory);
+        let internal = device.push_error_scope(ErrorFilter::Internal);
+        let validation = device.push_error_scope(ErrorFilter::Validation);
+        let result = work();
+        let errors = [validation.pop(), internal.pop()].map(pollster::block_on);
+        if pollster::block_on(memory.pop()).is_some() {
+            return Err(out_of_memory(&self.report().name, bytes, None));
+        }
+        if let Some(error) = errors.into_iter().flatten().next() {
+            return Err(EngineError::Gpu(error.to_string()));
+        }
+        self.check()?;
+        Ok(result)
+    }
+
+    /// Waits until a submission is done, but not for ever.
+    pub(super) fn wait(&self, submission: SubmissionIndex) -> Result<(), EngineError> {
+        let wait = PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };
+        // wgpu panics when it finds the device lost while waiting.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu().poll(wait)));
+        self.check()?;
+        match polled {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(EngineError::Gpu(format!(
+                "no answer from {} after {} s: {error}",
+                self.report().name,
+                PATIENCE.as_secs()
+            ))),
+            Err(_) => Err(EngineError::Gpu("the device was lost".into())),
+        }
     }
 }
-impl GpuDevice {
-    /// Opens.
-    pub fn open(_: Option<usize>) -> Result<Self, crate::EngineError> {
-        Ok(GpuDevice)
+
+impl fmt::Display for GpuDevice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let AdapterReport { index, name, api, .. } = self.report();
+        write!(f, "gpu:{index} {name} ({api})")
     }
 }
