@@ -11,6 +11,22 @@ use crate::{DataError, Dataset, Result};
 ///
 /// Batch `b` of epoch `e` is a function of (seed, e, b) alone: training that stops after any batch goes
 /// on from there with the same pictures, crops and flips. The number of threads changes nothing.
+///
+/// ```
+/// # fn main() -> Result<(), unperturb_data::DataError> {
+/// use unperturb_data::{Augmentation, Batches, Split, open_with, OpenOptions};
+/// let set = open_with("shapes", Split::Train, OpenOptions { limit: Some(100), ..Default::default() })?;
+/// let mut batches = Batches::new(&set, 32)?.shuffled(7).augmented(Augmentation::STANDARD).drop_last();
+/// let (mut images, mut labels) = (vec![0.0; 32 * 32 * 32 * 3], vec![0; 32]);
+/// for epoch in 0..2 {
+///     for batch in 0..batches.per_epoch() {
+///         let pictures = batches.fill(epoch, batch, &mut images, &mut labels)?;
+///         assert_eq!(pictures, 32);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
     dataset: &'a Dataset,

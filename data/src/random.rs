@@ -32,6 +32,8 @@ pub(crate) enum Purpose {
     Augment = 2,
     /// The order of the files of an image folder.
     FolderOrder = 3,
+    /// One picture of the synthetic set.
+    Shapes = 4,
 }
 
 /// The sequence of random numbers that belongs to (seed, purpose, a, b).
@@ -75,6 +77,16 @@ impl Random {
     /// Uniform in [0, 1), in steps of 2^-24.
     pub(crate) fn unit(&mut self) -> f32 {
         (self.next_u32() >> 8) as f32 / (1u32 << 24) as f32
+    }
+
+    /// Uniform in [low, high).
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
+        low + (high - low) * self.unit()
+    }
+
+    /// True with the given probability.
+    pub(crate) fn chance(&mut self, probability: f32) -> bool {
+        self.unit() < probability
     }
 
     /// Fisher-Yates.

@@ -88,7 +88,7 @@ pub(crate) fn read(format: Format, folder: &Path, split: Split, limit: Option<us
         Format::Cifar10Binary => (Cifar::Ten, true),
         Format::Cifar10Python => (Cifar::Ten, false),
         Format::Cifar100Binary => (Cifar::Hundred, true),
-        Format::Cifar100Python | Format::ImageFolder => (Cifar::Hundred, false),
+        Format::Cifar100Python | Format::ImageFolder | Format::Shapes => (Cifar::Hundred, false),
     };
     let limit = limit.unwrap_or(usize::MAX);
     let mut records = Records::default();
