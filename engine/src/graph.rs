@@ -140,10 +140,11 @@ impl Graph {
     #[track_caller]
     pub fn apply<'g>(&'g self, op: impl Into<Op>, inputs: &[Value<'g>]) -> Value<'g> {
         let op = op.into();
+        let location = Location::caller();
         let types: Vec<Type> = inputs.iter().map(Value::ty).collect();
         let ty = op.operation().infer(&types).unwrap_or_else(|message| {
-            let (name, location) = (op.operation().name(), Location::caller());
-            self.fail(EngineError::Operands { op: name, inputs: types.clone(), message, location });
+            let op = op.operation().name();
+            self.fail(EngineError::Operands { op, inputs: types.clone(), message, location });
             // A stand-in, so that tracing goes on; the graph can no longer be compiled.
             types.first().cloned().unwrap_or(Type::f32(Shape::scalar()))
         });

@@ -33,4 +33,4 @@ pub mod shape;
 pub use error::EngineError;
 pub use graph::{Graph, Value};
 pub use runtime::{Counters, Device, Program, Session};
-pub use shape::{DType, Shape, Type};
+pub use shape::{DType, Pair, Shape, Type};

@@ -87,6 +87,27 @@ impl From<&Shape> for Shape {
     }
 }
 
+/// A size along the rows and along the columns of an image: a stride, a padding, a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pair {
+    /// Along the height.
+    pub rows: usize,
+    /// Along the width.
+    pub columns: usize,
+}
+
+impl From<usize> for Pair {
+    fn from(both: usize) -> Self {
+        Pair { rows: both, columns: both }
+    }
+}
+
+impl From<[usize; 2]> for Pair {
+    fn from([rows, columns]: [usize; 2]) -> Self {
+        Pair { rows, columns }
+    }
+}
+
 /// What an element is. Every element takes four bytes, one *word*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DType {

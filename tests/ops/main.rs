@@ -1,6 +1,7 @@
 //! Every operation, four ways: GPU against CPU, CPU against a naive f64 reference, gradients against
 //! central differences of that reference, all on whatever adapter there is.
 
+mod conv2d;
 mod elementwise;
 mod harness;
 mod matmul;

@@ -93,6 +93,12 @@ operations! {
     Reduce(reduce::Reduce),
     /// Matrix product.
     Matmul(matmul::Matmul),
+    /// Convolution of images.
+    Conv2d(conv2d::Conv2d),
+    /// Gradient of a convolution's input: the transposed convolution.
+    Conv2dInputGradient(conv2d::Conv2dInputGradient),
+    /// Gradient of a convolution's weights.
+    Conv2dWeightGradient(conv2d::Conv2dWeightGradient),
 }
 
 /// Refuses operands unless there are `count` of them.

@@ -15,12 +15,7 @@ pub(super) fn lower(reduce: &Reduce, extent: Extent) -> Lowered {
         let bindings = vec![Binding::read_input(0), Binding::write_output()];
         return Lowered::single(launch(source.into(), bindings, params, results));
     }
-    let template = include_str!("../../../../shaders/reduce/reduce.wgsl");
-    let (neutral, combine) = match reduce.kind {
-        Kind::Sum => ("0.0", "a + b"),
-        _ => ("-3.40282347e+38", "max(a, b)"),
-    };
-    let source = template.replace("NEUTRAL", neutral).replace("COMBINE", combine);
+    let source = stage(reduce.kind);
     // Sizes of a stage: results, elements of each, elements of each part, parts, inner.
     let params = |count: usize, parts: usize| {
         let part = count.div_ceil(parts.max(1));
@@ -40,6 +35,22 @@ pub(super) fn lower(reduce: &Reduce, extent: Extent) -> Lowered {
             launch(source, second, params(parts, 1), results),
         ],
     }
+}
+
+/// Adds `slabs` runs of `length` numbers that lie one behind another in `from`, in their order.
+pub(crate) fn sum_slabs(slabs: usize, length: usize, from: Binding, to: Binding) -> Launch {
+    let params = [length, slabs, slabs, 1, length].map(|size| size as u32).to_vec();
+    launch(stage(Kind::Sum), vec![from, to], params, length)
+}
+
+/// The shader of one stage of a sum or a maximum.
+fn stage(kind: Kind) -> String {
+    let template = include_str!("../../../../shaders/reduce/reduce.wgsl");
+    let (neutral, combine) = match kind {
+        Kind::Sum => ("0.0", "a + b"),
+        _ => ("-3.40282347e+38", "max(a, b)"),
+    };
+    template.replace("NEUTRAL", neutral).replace("COMBINE", combine)
 }
 
 fn launch(source: String, bindings: Vec<Binding>, params: Vec<u32>, invocations: usize) -> Launch {

@@ -4,7 +4,7 @@
 //! sets of axes are traced as several such reductions.
 
 mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 
 use std::ops::Range;
 

@@ -9,8 +9,10 @@ mod pace;
 mod pipelines;
 mod program;
 mod staging;
+mod unroll;
 
 pub use adapters::{AdapterKind, AdapterReport};
 pub(crate) use backend::GpuBackend;
 pub use device::GpuDevice;
 pub use launch::{Access, Binding, Launch, Lowered, Slot};
+pub use unroll::unroll;

@@ -1,0 +1,236 @@
+use unperturb_engine::ops::conv2d::{Conv2d, Conv2dWeightGradient};
+use unperturb_engine::{EngineError, Graph, Pair};
+
+use crate::harness::{Array, Case, Input};
+
+/// A convolution to test: batch, rows, columns and channels of the input, the rest by name.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    input: [usize; 4],
+    kernel: [usize; 2],
+    out: usize,
+    stride: [usize; 2],
+    padding: [usize; 2],
+}
+
+impl Sizes {
+    fn new(input: [usize; 4], kernel: usize, out: usize, stride: usize, padding: usize) -> Self {
+        Sizes { input, kernel: [kernel; 2], out, stride: [stride; 2], padding: [padding; 2] }
+    }
+
+    fn output(&self) -> [usize; 4] {
+        let length = |axis: usize| {
+            (self.input[axis + 1] + 2 * self.padding[axis] - self.kernel[axis]) / self.stride[axis] + 1
+        };
+        [self.input[0], length(0), length(1), self.out]
+    }
+
+    fn weight(&self) -> [usize; 4] {
+        [self.kernel[0], self.kernel[1], self.input[3], self.out]
+    }
+
+    /// Calls `f` with the indices into x, w and y of every product of the convolution.
+    fn products(&self, mut f: impl FnMut(usize, usize, usize)) {
+        let flat = |shape: [usize; 4], index: [usize; 4]| {
+            index.iter().zip(shape).fold(0, |offset, (i, size)| offset * size + i)
+        };
+        let (y, w) = (self.output(), self.weight());
+        for n in 0..y[0] {
+            for p in 0..y[1] {
+                for q in 0..y[2] {
+                    for r in 0..w[0] {
+                        for s in 0..w[1] {
+                            let row = (p * self.stride[0] + r).checked_sub(self.padding[0]);
+                            let column = (q * self.stride[1] + s).checked_sub(self.padding[1]);
+                            let (Some(i), Some(j)) = (row, column) else { continue };
+                            if i >= self.input[1] || j >= self.input[2] {
+                                continue;
+                            }
+                            for c in 0..w[2] {
+                                for k in 0..w[3] {
+                                    f(
+                                        flat(self.input, [n, i, j, c]),
+                                        flat(w, [r, s, c, k]),
+                                        flat(y, [n, p, q, k]),
+                                    );
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn forward(&self, x: &Array, w: &Array) -> Array {
+        let mut y = Array::from_fn(self.output(), |_| 0.0);
+        self.products(|i, j, o| y.data[o] += x.data[i] * w.data[j]);
+        y
+    }
+
+    fn input_gradient(&self, dy: &Array, w: &Array) -> Array {
+        let mut dx = Array::from_fn(self.input, |_| 0.0);
+        self.products(|i, j, o| dx.data[i] += dy.data[o] * w.data[j]);
+        dx
+    }
+
+    fn weight_gradient(&self, x: &Array, dy: &Array) -> Array {
+        let mut dw = Array::from_fn(self.weight(), |_| 0.0);
+        self.products(|i, j, o| dw.data[j] += x.data[i] * dy.data[o]);
+        dw
+    }
+
+    /// The convolution and, as its gradients, both others.
+    fn check(self) {
+        Case::new(format!("{self:?}"))
+            .input(Input::uniform(self.input, -1.0, 1.0))
+            .input(Input::uniform(self.weight(), -1.0, 1.0))
+            .build(move |_, x| x[0].conv2d(x[1], None, self.stride, self.padding))
+            .reference(move |x| self.forward(&x[0], &x[1]))
+            .check();
+    }
+}
+
+#[test]
+fn kernels_of_any_size() {
+    for kernel in [1, 3, 4, 5] {
+        Sizes::new([2, 7, 6, 4], kernel, 8, 1, kernel / 2).check();
+        Sizes::new([1, 6, 9, 5], kernel, 3, 2, 1).check();
+    }
+    Sizes { input: [2, 5, 8, 4], kernel: [3, 1], out: 4, stride: [1, 2], padding: [1, 0] }.check();
+    Sizes { input: [1, 8, 5, 3], kernel: [2, 5], out: 4, stride: [3, 1], padding: [0, 2] }.check();
+}
+
+#[test]
+fn strides_and_padding() {
+    for stride in [1, 2, 3] {
+        for padding in [0, 1, 2] {
+            Sizes::new([2, 7, 8, 4], 3, 4, stride, padding).check();
+        }
+    }
+    // Rows that no tap reaches, and padding of more than a stride.
+    Sizes::new([2, 7, 7, 4], 1, 4, 3, 0).check();
+    Sizes::new([1, 5, 5, 4], 5, 4, 2, 4).check();
+    Sizes::new([2, 4, 4, 4], 4, 8, 2, 1).check();
+}
+
+#[test]
+fn channels_of_any_number() {
+    for inputs in [1, 3, 4, 5, 16] {
+        for outputs in [1, 3, 4, 5, 16] {
+            Sizes::new([1, 4, 5, inputs], 3, outputs, 1, 1).check();
+        }
+    }
+    Sizes::new([2, 5, 5, 20], 3, 12, 2, 1).check();
+}
+
+#[test]
+fn one_pixel_and_one_row() {
+    Sizes::new([3, 1, 1, 5], 1, 7, 1, 0).check();
+    Sizes::new([1, 1, 9, 4], 3, 4, 1, 1).check();
+    Sizes::new([1, 4, 4, 8], 4, 4, 1, 0).check();
+}
+
+/// Enough pixels that the weight gradient's sum is split, and that the split is not even.
+#[test]
+fn many_images() {
+    Sizes::new([5, 17, 13, 8], 3, 12, 1, 1).check();
+    Sizes::new([7, 15, 15, 3], 3, 16, 2, 1).check();
+}
+
+#[test]
+fn bias() {
+    let sizes = Sizes::new([2, 5, 5, 3], 3, 6, 1, 1);
+    Case::new("conv2d with a bias")
+        .input(Input::uniform(sizes.input, -1.0, 1.0))
+        .input(Input::uniform(sizes.weight(), -1.0, 1.0))
+        .input(Input::uniform([6], -1.0, 1.0))
+        .build(|_, x| x[0].conv2d(x[1], Some(x[2]), 1, 1))
+        .reference(move |x| {
+            let mut y = sizes.forward(&x[0], &x[1]);
+            y.data.iter_mut().enumerate().for_each(|(i, y)| *y += x[2].data[i % 6]);
+            y
+        })
+        .check();
+}
+
+/// The transposed convolution is the input gradient, whose own gradients are the other two.
+#[test]
+fn transposed() {
+    // Kernel, stride, padding, output padding.
+    for (kernel, stride, padding, more) in
+        [(3, 1, 1, 0), (4, 2, 1, 0), (3, 2, 1, 1), (5, 3, 2, 2), (2, 3, 0, 1), (1, 1, 0, 0)]
+    {
+        for (inputs, outputs) in [(4, 8), (5, 3)] {
+            let image = [2, 4, 3, inputs];
+            let length = |length: usize| (length - 1) * stride + kernel + more - 2 * padding;
+            let sizes = Sizes::new([2, length(4), length(3), outputs], kernel, inputs, stride, padding);
+            assert_eq!(sizes.output(), image);
+            Case::new(format!("transposed {sizes:?}"))
+                .input(Input::uniform(image, -1.0, 1.0))
+                .input(Input::uniform([kernel, kernel, outputs, inputs], -1.0, 1.0))
+                .input(Input::uniform([outputs], -1.0, 1.0))
+                .build(move |_, x| x[0].conv_transpose2d(x[1], Some(x[2]), stride, padding, more))
+                .reference(move |x| {
+                    let mut y = sizes.input_gradient(&x[0], &x[1]);
+                    y.data.iter_mut().enumerate().for_each(|(i, y)| *y += x[2].data[i % outputs]);
+                    y
+                })
+                .check();
+        }
+    }
+}
+
+/// The weight gradient's gradients are the other two.
+#[test]
+fn weight_gradient_is_differentiable() {
+    for sizes in [Sizes::new([2, 5, 6, 4], 3, 8, 1, 1), Sizes::new([2, 7, 5, 3], 3, 5, 2, 1)] {
+        let of = Conv2d { stride: sizes.stride.into(), padding: sizes.padding.into() };
+        let kernel = Pair::from(sizes.kernel);
+        Case::new(format!("weight gradient {sizes:?}"))
+            .input(Input::uniform(sizes.input, -1.0, 1.0))
+            .input(Input::uniform(sizes.output(), -1.0, 1.0))
+            .build(move |g, x| g.apply(Conv2dWeightGradient { of, kernel }, x))
+            .reference(move |x| sizes.weight_gradient(&x[0], &x[1]))
+            .check();
+    }
+}
+
+/// What an impossible convolution is refused with.
+fn refusal(build: impl for<'g> Fn(&'g Graph)) -> String {
+    let g = Graph::new();
+    build(&g);
+    let error = g.check().expect_err("the sizes are impossible");
+    assert!(matches!(error, EngineError::Operands { .. }));
+    let text = error.to_string();
+    assert!(text.contains("tests/ops/conv2d.rs"), "the caller's place is missing in: {text}");
+    text
+}
+
+#[test]
+fn impossible_sizes_are_refused() {
+    let wrong_channels = refusal(|g| {
+        g.state("x", [1, 8, 8, 3]).conv2d(g.state("w", [3, 3, 4, 8]), None, 1, 1);
+    });
+    assert!(wrong_channels.contains("the input has 3 channels, the weight 4"), "{wrong_channels}");
+    let too_large = refusal(|g| {
+        g.state("x", [1, 2, 2, 3]).conv2d(g.state("w", [5, 5, 3, 8]), None, 1, 1);
+    });
+    assert!(too_large.contains("does not fit"), "{too_large}");
+    let no_stride = refusal(|g| {
+        g.state("x", [1, 8, 8, 3]).conv2d(g.state("w", [3, 3, 3, 8]), None, 0, 1);
+    });
+    assert!(no_stride.contains("stride"), "{no_stride}");
+    let axes = refusal(|g| {
+        g.state("x", [8, 8, 3]).conv2d(g.state("w", [3, 3, 3, 8]), None, 1, 1);
+    });
+    assert!(axes.contains("four axes"), "{axes}");
+    let output_padding = refusal(|g| {
+        g.state("x", [1, 8, 8, 3]).conv_transpose2d(g.state("w", [3, 3, 8, 3]), None, 2, 1, 2);
+    });
+    assert!(output_padding.contains("output"), "{output_padding}");
+    let nothing_left = refusal(|g| {
+        g.state("x", [1, 1, 1, 3]).conv_transpose2d(g.state("w", [1, 1, 8, 3]), None, 1, 1, 0);
+    });
+    assert!(nothing_left.contains("at least 1"), "{nothing_left}");
+}
