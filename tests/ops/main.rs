@@ -2,6 +2,7 @@
 //! central differences of that reference, all on whatever adapter there is.
 
 mod conv2d;
+mod convert;
 mod elementwise;
 mod harness;
 mod matmul;

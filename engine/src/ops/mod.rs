@@ -6,6 +6,7 @@
 //! the compiler then asks for whatever is missing.
 
 pub mod conv2d;
+pub mod convert;
 pub mod elementwise;
 pub mod matmul;
 pub mod reduce;
@@ -89,6 +90,8 @@ operations! {
     Detach(source::Detach),
     /// A small program applied to every element.
     Elementwise(elementwise::Elementwise),
+    /// Integers as numbers.
+    Convert(convert::ToF32),
     /// Sum, mean or maximum over axes.
     Reduce(reduce::Reduce),
     /// Matrix product.
