@@ -171,6 +171,11 @@ impl Graph {
         self.check().map(|()| self.trace.borrow().clone())
     }
 
+    /// How many nodes so far `matches` holds for.
+    pub(crate) fn count(&self, matches: impl Fn(&Op) -> bool) -> usize {
+        self.trace.borrow().nodes.iter().filter(|node| matches(&node.op)).count()
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> Node {
         self.trace.borrow().nodes[id.0].clone()
     }

@@ -9,6 +9,8 @@ pub mod conv2d;
 pub mod convert;
 pub mod elementwise;
 pub mod matmul;
+pub mod movement;
+pub mod random;
 pub mod reduce;
 pub mod source;
 
@@ -102,6 +104,18 @@ operations! {
     Conv2dInputGradient(conv2d::Conv2dInputGradient),
     /// Gradient of a convolution's weights.
     Conv2dWeightGradient(conv2d::Conv2dWeightGradient),
+    /// Random numbers.
+    Draw(random::Draw),
+    /// Counts.
+    Increment(random::Increment),
+    /// A tensor with its axes exchanged, cut, padded or turned round.
+    Movement(movement::Movement),
+    /// Tensors side by side.
+    Concatenate(movement::Concatenate),
+    /// Rows picked by number.
+    Gather(movement::Gather),
+    /// Rows added up by number.
+    Scatter(movement::Scatter),
 }
 
 /// Refuses operands unless there are `count` of them.

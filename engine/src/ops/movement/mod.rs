@@ -1,0 +1,105 @@
+//! Elements moved, not computed: transposed, sliced, padded, flipped, turned, joined, picked by row.
+//! All take `f32` and `u32` alike.
+
+mod concatenate;
+mod cpu;
+mod gather;
+mod gpu;
+mod trace;
+mod walk;
+
+pub use concatenate::Concatenate;
+pub use gather::{Gather, Scatter};
+
+use super::{Operation, Signature};
+use crate::autodiff::Differentiated;
+use crate::graph::Value;
+use crate::runtime::cpu::Buffers;
+use crate::runtime::gpu::Lowered;
+use crate::shape::{Shape, Type};
+use walk::{MAX_AXES, Walk};
+
+/// Where one axis of the result reads: position i shows position (start + i · step) / dilation of
+/// the operand's axis `source`, or the fill where that is no whole number or outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// The operand's axis.
+    pub source: usize,
+    /// Result positions.
+    pub size: usize,
+    /// Where the first one reads, times the dilation.
+    pub start: i64,
+    /// From one to the next, times the dilation. Not zero.
+    pub step: i64,
+    /// At least one.
+    pub dilation: i64,
+}
+
+impl Axis {
+    /// The whole of axis `source`.
+    fn whole(source: usize, size: usize) -> Axis {
+        Axis { source, size, start: 0, step: 1, dilation: 1 }
+    }
+}
+
+/// Transposes, slices, pads, flips or dilates, in any combination: every axis of the result reads
+/// an axis of the operand at regular steps. These moves are closed under differentiation: where
+/// j = (s + i t) / d, there i = (j d - s) / t.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Movement {
+    name: &'static str,
+    axes: Vec<Axis>,
+    /// What shows where nothing is read; zero for `u32`.
+    fill: f32,
+}
+
+impl Movement {
+    /// The move that carries each element back to where it came from, zero elsewhere.
+    fn inverse(&self, input: &Shape) -> Movement {
+        let mut axes: Vec<Axis> = (0..input.rank()).map(|axis| Axis::whole(axis, input[axis])).collect();
+        for (position, axis) in self.axes.iter().enumerate() {
+            let sign = axis.step.signum();
+            axes[axis.source] = Axis {
+                source: position,
+                size: input[axis.source],
+                start: -axis.start * sign,
+                step: axis.dilation * sign,
+                dilation: axis.step.abs(),
+            };
+        }
+        Movement { name: self.name, axes, fill: 0.0 }
+    }
+}
+
+impl Operation for Movement {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
+        super::expect_inputs(inputs, 1)?;
+        if self.axes.len() > MAX_AXES {
+            return Err(format!("it moves at most {MAX_AXES} axes"));
+        }
+        let mut sources: Vec<usize> = self.axes.iter().map(|axis| axis.source).collect();
+        sources.sort_unstable();
+        if !sources.iter().copied().eq(0..inputs[0].shape.rank()) {
+            return Err("it must name every axis once".into());
+        }
+        let sizes: Vec<usize> = self.axes.iter().map(|axis| axis.size).collect();
+        Ok(Type { shape: sizes.into(), dtype: inputs[0].dtype })
+    }
+
+    fn gradient<'g>(&self, of: &Differentiated<'_, 'g>) -> Vec<Option<Value<'g>>> {
+        let inverse = self.inverse(&of.inputs[0].shape());
+        vec![Some(of.gradient.graph().apply(inverse, &[of.gradient]))]
+    }
+
+    fn cpu(&self, signature: &Signature, buffers: Buffers) {
+        cpu::run(&Walk::new(self, signature), buffers);
+    }
+
+    fn gpu(&self, signature: &Signature) -> Lowered {
+        gpu::lower(&Walk::new(self, signature))
+    }
+}
