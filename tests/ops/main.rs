@@ -6,4 +6,6 @@ mod convert;
 mod elementwise;
 mod harness;
 mod matmul;
+mod movement;
+mod random;
 mod reduce;
