@@ -77,7 +77,7 @@ fn normal_numbers_are_box_and_muller_of_the_words() {
                 let [a, b] = [words[i / 2 * 2], words[i / 2 * 2 + 1]];
                 let radius = (-2.0 * (f64::from((a >> 8) + 1) / 16_777_216.0).ln()).sqrt();
                 let angle = std::f64::consts::TAU * f64::from(b >> 8) / 16_777_216.0;
-                radius * if i % 2 == 0 { angle.cos() } else { angle.sin() }
+                radius * if i.is_multiple_of(2) { angle.cos() } else { angle.sin() }
             };
             Array::new([17, 999], (0..17 * 999).map(pair).collect())
         })

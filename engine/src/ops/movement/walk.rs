@@ -24,7 +24,7 @@ impl Stride {
         let scaled = self.axis.start + i as i64 * self.axis.step;
         let position = if self.axis.dilation == 1 { scaled } else { scaled / self.axis.dilation };
         let read = position * self.axis.dilation == scaled && (0..self.limit as i64).contains(&position);
-        read.then_some(position as usize * self.stride)
+        read.then(|| position as usize * self.stride)
     }
 
     /// Whether every result position reads the operand's position of the same number.

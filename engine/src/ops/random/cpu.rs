@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn normal_pairs_are_within_half_a_millionth_of_f64() {
+    fn normal_pairs_are_within_a_millionth_of_f64() {
         let mut worst = 0f64;
         for block in 0..50_000 {
             let [a, b, c, _] = philox4x32_10([block, 0, 0, 0], [1, 2]);
