@@ -8,6 +8,7 @@
 //! equal bit for bit whatever the number of threads. They are not equal between instruction sets,
 //! since these differ in the length of a tile and in whether a multiplication is rounded before it is added.
 
+mod axis;
 mod correlation;
 mod micro;
 mod plan;
@@ -15,17 +16,18 @@ mod shared;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod units;
 mod weight_gradient;
 
+use self::axis::Pass;
 use self::correlation::CorrelationPass;
 use self::micro::Kernels;
-use self::plan::Pass;
 use self::weight_gradient::WeightGradientPass;
 use super::geometry::Geometry;
 
 /// Elements of scratch that [`forward`] needs.
 pub fn forward_scratch(g: &Geometry) -> usize {
-    CorrelationPass::new(Pass::Forward, InstructionSet::best().kernels(), g).scratch_len()
+    forward_pass(g).scratch_len()
 }
 
 /// Makes `y` (shape [`Geometry::output_shape`]) from `x` ([`Geometry::input_shape`]) and `w`
@@ -35,12 +37,12 @@ pub fn forward_scratch(g: &Geometry) -> usize {
 ///
 /// If a slice's length does not fit the geometry, or `scratch` is shorter than [`forward_scratch`] says.
 pub fn forward(g: &Geometry, x: &[f32], w: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-    CorrelationPass::new(Pass::Forward, InstructionSet::best().kernels(), g).run(x, w, y, scratch);
+    forward_pass(g).run(x, w, y, scratch);
 }
 
 /// Elements of scratch that [`input_gradient`] needs.
 pub fn input_gradient_scratch(g: &Geometry) -> usize {
-    CorrelationPass::new(Pass::InputGradient, InstructionSet::best().kernels(), g).scratch_len()
+    input_gradient_pass(g).scratch_len()
 }
 
 /// Makes `dx`, the gradient of the input (shape [`Geometry::input_shape`]), from `dy`, that of the
@@ -52,12 +54,12 @@ pub fn input_gradient_scratch(g: &Geometry) -> usize {
 /// If a slice's length does not fit the geometry, or `scratch` is shorter than
 /// [`input_gradient_scratch`] says.
 pub fn input_gradient(g: &Geometry, dy: &[f32], w: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
-    CorrelationPass::new(Pass::InputGradient, InstructionSet::best().kernels(), g).run(dy, w, dx, scratch);
+    input_gradient_pass(g).run(dy, w, dx, scratch);
 }
 
 /// Elements of scratch that [`weight_gradient`] needs.
 pub fn weight_gradient_scratch(g: &Geometry) -> usize {
-    WeightGradientPass::new(InstructionSet::best().kernels(), g).scratch_len()
+    weight_gradient_pass(g).scratch_len()
 }
 
 /// Makes `dw`, the gradient of the weights (shape [`Geometry::weight_shape`]), from `x` and `dy`;
@@ -68,7 +70,39 @@ pub fn weight_gradient_scratch(g: &Geometry) -> usize {
 /// If a slice's length does not fit the geometry, or `scratch` is shorter than
 /// [`weight_gradient_scratch`] says.
 pub fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
-    WeightGradientPass::new(InstructionSet::best().kernels(), g).run(x, dy, dw, scratch);
+    weight_gradient_pass(g).run(x, dy, dw, scratch);
+}
+
+fn forward_pass(g: &Geometry) -> CorrelationPass {
+    CorrelationPass::new(Pass::Forward, InstructionSet::best(g.out_channels).kernels(), &as_matrix_product(g))
+}
+
+fn input_gradient_pass(g: &Geometry) -> CorrelationPass {
+    let g = as_matrix_product(g);
+    CorrelationPass::new(Pass::InputGradient, InstructionSet::best(g.in_channels).kernels(), &g)
+}
+
+fn weight_gradient_pass(g: &Geometry) -> WeightGradientPass {
+    WeightGradientPass::new(InstructionSet::best(g.out_channels).kernels(), &as_matrix_product(g))
+}
+
+/// A kernel as large as its unpadded input makes one pixel from all of it. As everything is contiguous,
+/// that is a kernel of one tap over an image of one pixel with all the elements for channels, which
+/// spares the input gradient a window that is nearly all zeros. Other geometries return as they are.
+fn as_matrix_product(g: &Geometry) -> Geometry {
+    if [g.kernel_h, g.kernel_w, g.pad_h, g.pad_w] != [g.height, g.width, 0, 0] {
+        return *g;
+    }
+    Geometry {
+        height: 1,
+        width: 1,
+        in_channels: g.height * g.width * g.in_channels,
+        kernel_h: 1,
+        kernel_w: 1,
+        stride_h: 1,
+        stride_w: 1,
+        ..*g
+    }
 }
 
 /// An instruction set that the micro-kernels are compiled for.
@@ -78,16 +112,19 @@ enum InstructionSet {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Fma,
     Portable,
 }
 
 impl InstructionSet {
-    /// The sets that this processor has, the best one first.
+    /// The sets that this processor has, those with the longest vectors first.
     fn available() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let sets = [
             is_x86_feature_detected!("avx512f").then_some(Self::Avx512),
             (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self::Avx2),
+            is_x86_feature_detected!("fma").then_some(Self::Fma),
             Some(Self::Portable),
         ];
         #[cfg(not(target_arch = "x86_64"))]
@@ -95,8 +132,12 @@ impl InstructionSet {
         sets.into_iter().flatten()
     }
 
-    fn best() -> Self {
-        Self::available().next().unwrap_or(Self::Portable)
+    /// The set for vectors of so many channels: that with the longest vectors, unless the channels also
+    /// fit into a shorter one, of which processors start more per cycle.
+    fn best(channels: usize) -> Self {
+        let fused = || Self::available().filter(|&set| set != Self::Portable);
+        let shortest = fused().filter(|set| set.kernels().lanes >= channels).last();
+        shortest.or_else(|| fused().next()).unwrap_or(Self::Portable)
     }
 
     fn kernels(self) -> &'static Kernels {
@@ -105,6 +146,8 @@ impl InstructionSet {
             Self::Avx512 => &micro::AVX512,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => &micro::AVX2,
+            #[cfg(target_arch = "x86_64")]
+            Self::Fma => &micro::FMA,
             Self::Portable => &micro::PORTABLE,
         }
     }

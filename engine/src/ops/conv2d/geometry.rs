@@ -139,3 +139,44 @@ impl Geometry {
 fn output_length(length: usize, kernel: usize, stride: usize, pad: usize) -> usize {
     (length + 2 * pad - kernel) / stride + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stem() -> Geometry {
+        Geometry {
+            n: 2,
+            height: 32,
+            width: 31,
+            in_channels: 3,
+            kernel_h: 3,
+            kernel_w: 5,
+            stride_h: 2,
+            stride_w: 3,
+            pad_h: 1,
+            pad_w: 0,
+            out_channels: 16,
+        }
+    }
+
+    #[test]
+    fn output_counts_whole_steps_of_the_kernel_inside_the_padded_input() {
+        // Rows start at -1, 1, .., 29; columns at 0, 3, .., 24, and 27 + 5 would pass the edge at 31.
+        assert_eq!(stem().output_shape(), [2, 16, 9, 16]);
+        assert_eq!(stem().validate(), Ok(()));
+        assert_eq!(stem().flops(), 2 * (2 * 16 * 9 * 16) * (3 * 5 * 3));
+    }
+
+    #[test]
+    fn impossible_sizes_are_named() {
+        let message = |g: Geometry| g.validate().expect_err("an impossible geometry");
+        assert!(message(Geometry { stride_w: 0, ..stem() }).contains("horizontal stride"));
+        assert!(message(Geometry { in_channels: 0, ..stem() }).contains("input channels"));
+        assert!(message(Geometry { kernel_h: 35, ..stem() }).contains("height 35"));
+        assert!(Geometry { kernel_h: 34, ..stem() }.validate().is_ok());
+        assert!(message(Geometry { pad_w: usize::MAX, ..stem() }).contains("width"));
+        assert!(message(Geometry { n: usize::MAX / 8, ..stem() }).contains("too large"));
+        assert!(message(Geometry { in_channels: usize::MAX / 64, n: 1, ..stem() }).contains("too large"));
+    }
+}

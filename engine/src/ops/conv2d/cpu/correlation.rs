@@ -3,13 +3,15 @@
 use rayon::prelude::*;
 
 use super::super::geometry::Geometry;
+use super::axis::Pass;
 use super::micro::{Correlation, Kernels, MAX_PIXELS};
-use super::plan::{Block, Blocks, Pass, Plan, Unit, Units, Window};
+use super::plan::{Plan, Window};
 use super::shared::SharedMut;
+use super::units::{Block, Blocks, Unit, Units};
 
 /// Grid positions in a unit of work: enough that a block of weights is fetched seldom, few enough
-/// that the window stays in the second-level cache.
-const UNIT_PIXELS: usize = 256;
+/// that the window stays near the core.
+const UNIT_PIXELS: usize = 128;
 /// Elements of a unit's window.
 const WINDOW_LIMIT: usize = 64 * 1024;
 /// Tasks that may run in parallel; fixed, so that scratch does not depend on the machine.

@@ -12,7 +12,7 @@
 )]
 
 #[cfg(target_arch = "x86_64")]
-use super::simd::{Avx2, Avx512};
+use super::simd::{Avx2, Avx512, Fma};
 use super::simd::{Portable, Vector};
 
 /// The most pixels any instruction set gives to one [`Correlation`] tile.
@@ -20,6 +20,9 @@ pub(super) const MAX_PIXELS: usize = 8;
 
 /// The most vectors of channels in a tile, so that a block of channels is at most this many vectors.
 pub(super) const MAX_VECTORS: usize = 2;
+
+/// The most elements in a vector of any instruction set.
+const MAX_LANES: usize = 16;
 
 /// One tile of a correlation: for each pixel p of the tile and each channel k of a block,
 ///
@@ -117,7 +120,7 @@ unsafe fn correlate<V: Vector, const P: usize, const N: usize>(tile: &Correlatio
                 }
             }
         } else {
-            let mut row = [0.0; 16 * MAX_VECTORS];
+            let mut row = [0.0; MAX_LANES * MAX_VECTORS];
             for p in 0..P {
                 for v in 0..N {
                     sum[p][v].store(row.as_mut_ptr().wrapping_add(v * V::LANES));
@@ -203,11 +206,14 @@ macro_rules! kernels {
     };
 }
 
-// The tiles fill the vector registers: 32 of them with AVX-512 and on aarch64, else 16.
+// The tiles fill the vector registers: 32 of them with AVX-512 and on aarch64, else 16. Those of the
+// four lanes with `fma` do so with one vector of channels, as it serves few channels only.
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, AVX512, Avx512, pixels: 8, outer_rows: 12, #[target_feature(enable = "avx512f")]);
 #[cfg(target_arch = "x86_64")]
 kernels!(avx2, AVX2, Avx2, pixels: 6, outer_rows: 6, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(fma, FMA, Fma, pixels: 8, outer_rows: 8, #[target_feature(enable = "fma")]);
 kernels!(
     portable, PORTABLE, Portable,
     pixels: if cfg!(target_arch = "aarch64") { 8 } else { 4 },

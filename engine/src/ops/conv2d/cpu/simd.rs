@@ -81,7 +81,7 @@ impl Vector for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(super) use x86::{Avx2, Avx512, Fma};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -145,5 +145,10 @@ mod x86 {
         /// Eight lanes; needs `avx2` and `fma`.
         Avx2, __m256, 8,
         _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps
+    );
+    implement_vector!(
+        /// Four lanes; needs `fma`.
+        Fma, __m128, 4,
+        _mm_setzero_ps, _mm_loadu_ps, _mm_set1_ps, _mm_storeu_ps, _mm_fmadd_ps, _mm_add_ps
     );
 }

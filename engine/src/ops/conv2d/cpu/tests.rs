@@ -141,10 +141,8 @@ fn check(g: &Geometry) {
             let error = normalised_error(&function.run(set, g, &a, &b), &reference);
             assert!(error < 1e-12, "{function:?} with {set:?} of {g:?}: normalised error {error:e}");
         }
-        let best = function.run(InstructionSet::best(), g, &a, &b);
-        assert!(
-            best.iter().map(|v| v.to_bits()).eq(function.run_public(g, &a, &b).iter().map(|v| v.to_bits()))
-        );
+        let error = normalised_error(&function.run_public(g, &a, &b), &reference);
+        assert!(error < 1e-12, "{function:?} of {g:?}: normalised error {error:e}");
     }
 }
 

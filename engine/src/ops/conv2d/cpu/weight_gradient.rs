@@ -12,9 +12,11 @@
 use rayon::prelude::*;
 
 use super::super::geometry::Geometry;
+use super::axis::Pass;
 use super::micro::{Kernels, Outer};
-use super::plan::{Block, Blocks, Pass, Plan, Unit, Units, Window};
+use super::plan::{Plan, Window};
 use super::shared::SharedMut;
+use super::units::{Block, Blocks, Unit, Units};
 
 /// Pixels in a unit of work: a block of their output gradients stays in the first-level cache while
 /// all taps pass over it.
@@ -26,7 +28,7 @@ const WINDOW_LIMIT: usize = 64 * 1024;
 const TASKS: usize = 32;
 /// Elements that the partial sums of all chunks may take together; with larger weights, tasks share
 /// the pixels and divide the output channels instead.
-const PARTIAL_LIMIT: usize = 1024 * 1024;
+const PARTIAL_LIMIT: usize = 256 * 1024;
 
 /// Everything about the weight gradient that follows from its geometry.
 pub(super) struct WeightGradientPass {
