@@ -1,1 +1,13 @@
-//! unperturb.
+//! unperturb repairs adversarial images at test time by self-supervision, and measures honestly what that
+//! wins back and what it costs.
+//!
+//! This crate is the application: what is attacked, how it is repaired, and how the outcome is reported. The
+//! machinery that runs on a GPU or a CPU is in `unperturb-engine`, the networks in `unperturb-nets`, the
+//! pictures in `unperturb-data`. Data flows one way, and only [`cli`] prints.
+
+pub mod attack;
+//CLI
+pub mod report;
+pub mod reversal;
+pub mod spec;
+pub mod task;
