@@ -6,7 +6,7 @@
 //! pictures in `unperturb-data`. Data flows one way, and only [`cli`] prints.
 
 pub mod attack;
-//CLI
+pub mod cli;
 pub mod report;
 pub mod reversal;
 pub mod spec;

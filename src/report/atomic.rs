@@ -8,11 +8,12 @@ use tempfile::Builder;
 
 /// Why a file was not written. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write `{}`: {}", path.display(), reason(source))]
+#[error("cannot write `{}`: {}", path.display(), reason(cause))]
 pub struct WriteError {
     /// The file that was to be.
     pub path: PathBuf,
-    source: io::Error,
+    // No `source`: the sentence says it all.
+    cause: io::Error,
 }
 
 /// Writes `bytes` to `path` at once: see [`write_with`].
@@ -35,7 +36,7 @@ pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), WriteError> {
-    replace(path, fill).map_err(|source| WriteError { path: path.to_owned(), source })
+    replace(path, fill).map_err(|cause| WriteError { path: path.to_owned(), cause })
 }
 
 fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -88,7 +89,11 @@ fn reason(error: &io::Error) -> String {
         ErrorKind::NotADirectory => "what should be its folder is a file".to_owned(),
         ErrorKind::IsADirectory => "it is a folder".to_owned(),
         ErrorKind::InvalidFilename => "this is no name for a file".to_owned(),
-        _ => error.to_string(),
+        // Under the name of the hidden file, of which the user knows nothing, there may be the system's own words.
+        _ => match error.get_ref().and_then(|named| named.source()) {
+            Some(system) => system.to_string(),
+            None => error.to_string(),
+        },
     }
 }
 

@@ -117,6 +117,8 @@ pub fn draw(height: usize, width: usize, rows: &[GridRow<'_>]) -> Result<RgbImag
     let reversal_gain = gain(rows, |row| (&row.attacked, &row.repaired));
     let left = |column: usize| MARGIN + TRUTH_WIDTH + column * (cell_width + GAP);
 
+    let truth_width = TRUTH_WIDTH - GAP;
+    canvas.centred("class", MARGIN + truth_width / 2, MARGIN, &FONT_7X13_BOLD, FAINT, truth_width);
     for (column, name) in COLUMNS.iter().enumerate() {
         let header = match column {
             2 => format!("{name} ×{attack_gain:.0}"),
@@ -128,7 +130,6 @@ pub fn draw(height: usize, width: usize, rows: &[GridRow<'_>]) -> Result<RgbImag
     for (line, row) in rows.iter().enumerate() {
         let top = MARGIN + HEADER_HEIGHT + line * line_height;
         let middle = top + (height * zoom).saturating_sub(13) / 2;
-        let truth_width = TRUTH_WIDTH - GAP;
         canvas.centred(&row.truth, MARGIN + truth_width / 2, middle, &FONT_7X13_BOLD, INK, truth_width);
         let mut cell = |column: usize, pixels: &mut dyn Iterator<Item = f32>, caption: &str, colour| {
             let centre = left(column) + cell_width / 2;
@@ -183,11 +184,11 @@ fn largest_change(before: &Picture<'_>, after: &Picture<'_>) -> f32 {
     before.pixels.iter().zip(after.pixels).map(|(before, after)| (after - before).abs()).fold(0.0, f32::max)
 }
 
-/// The whole factor by which the largest change of a column nearly fills the range around grey.
+/// The whole factor by which the largest change of a column fills four fifths of the range around grey.
 fn gain<'a>(rows: &'a [GridRow<'a>], pair: fn(&'a GridRow<'a>) -> (&'a Picture<'a>, &'a Picture<'a>)) -> f32 {
     let largest =
         rows.iter().map(pair).map(|(before, after)| largest_change(before, after)).fold(0.0, f32::max);
-    if largest > 0.0 { (0.5 / largest).floor().clamp(1.0, 255.0) } else { 1.0 }
+    if largest > 0.0 { (0.4 / largest).floor().clamp(1.0, 255.0) } else { 1.0 }
 }
 
 /// `text` in at most `letters` letters.
@@ -301,9 +302,9 @@ mod tests {
         assert_eq!(at(&grid, 0, 31, 0), [255, 0, 64]);
         assert_eq!(at(&grid, 0, 0, 31), [0, 255, 64]);
         assert_eq!(at(&grid, 1, 10, 10)[2], 72);
-        // 15 times 8/255 and 7 times 16/255 around grey.
-        assert_eq!((at(&grid, 2, 10, 10)[2], at(&grid, 2, 10, 11)[2]), (248, 8));
-        assert_eq!((at(&grid, 3, 10, 10)[2], at(&grid, 3, 10, 11)[2]), (16, 240));
+        // 12 times 8/255 and 6 times 16/255 around grey.
+        assert_eq!((at(&grid, 2, 10, 10)[2], at(&grid, 2, 10, 11)[2]), (224, 32));
+        assert_eq!((at(&grid, 3, 10, 10)[2], at(&grid, 3, 10, 11)[2]), (32, 224));
         let count = |colour| grid.pixels().filter(|pixel| **pixel == rgb(colour)).count();
         assert!(count(RIGHT) > 2 * count(WRONG) && count(WRONG) > 100, "{} {}", count(RIGHT), count(WRONG));
     }
@@ -332,7 +333,7 @@ mod tests {
             repaired: picture(&truncated, "", 0.0, true),
         };
         assert_eq!(
-            draw(2, 2, &[row.clone()]).unwrap_err().to_string(),
+            draw(2, 2, std::slice::from_ref(&row)).unwrap_err().to_string(),
             "line 1 of the picture has an image of 11 values where 12 are expected"
         );
         assert!(matches!(draw(1 << 40, 2, &[]), Err(GridError::TooLarge { .. })));

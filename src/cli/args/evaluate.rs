@@ -1,0 +1,197 @@
+//! The commands that run a trained classifier, and those that look at one.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::attack::{Attack, Attacks};
+use crate::cli::Error;
+use crate::cli::values::{ClassifierSource, Normalisation};
+use crate::reversal::{Defence, Defences};
+use crate::spec::words;
+
+words! {
+    /// Which part of a data set.
+    #[derive(Default)]
+    pub enum Split {
+        /// What is trained on.
+        Train = "train",
+        /// What is held back.
+        #[default]
+        Test = "test",
+    }
+}
+
+/// Which images.
+#[derive(Debug, Clone, Args)]
+pub struct ImageArgs {
+    /// A folder of CIFAR batches or of images, or the word `shapes`
+    #[arg(long, value_name = "PATH")]
+    pub data: PathBuf,
+
+    /// train or test
+    #[arg(long, value_name = "SPLIT", default_value_t)]
+    pub split: Split,
+
+    /// The first N images of the split [default: all]
+    #[arg(long, value_name = "N")]
+    pub images: Option<NonZeroUsize>,
+
+    /// Images that are attacked together
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub batch: NonZeroUsize,
+}
+
+/// Which classifier.
+#[derive(Debug, Clone, Args)]
+pub struct NetArgs {
+    /// FILE, or NET:FILE for a foreign checkpoint (.pt, .pth, .th, .ckpt, .safetensors)
+    #[arg(long, value_name = "FILE")]
+    pub classifier: ClassifierSource,
+
+    /// What a foreign checkpoint's net subtracts and divides by: none, cifar10, imagenet, or m,m,m/s,s,s
+    /// [default: the file's own, else none]
+    #[arg(long, value_name = "HOW")]
+    pub normalize: Option<Normalisation>,
+}
+
+/// `evaluate`.
+#[derive(Debug, Clone, Args)]
+pub struct EvaluateArgs {
+    /// The images.
+    #[command(flatten)]
+    pub images: ImageArgs,
+
+    /// The classifier.
+    #[command(flatten)]
+    pub net: NetArgs,
+
+    /// The folder of `train tasks`; every defence but none and noise needs it
+    #[arg(long, value_name = "DIR")]
+    pub tasks: Option<PathBuf>,
+
+    /// Attacks, comma-separated or one per --attack, besides the clean images: fgsm, bim,
+    /// pgd:norm=linf,eps=8/255,step=2/255,steps=20,restarts=1
+    #[arg(long, value_name = "ATTACK", default_value = "pgd")]
+    pub attack: Vec<Attacks>,
+
+    /// Defences, comma-separated: none, noise, contrastive, rotation, inpainting,
+    /// multi-task:eps=16/255,step=2/255,steps=40,views=2,combine=alternate
+    #[arg(long, value_name = "LIST", default_value = "none")]
+    pub defence: Defences,
+}
+
+impl EvaluateArgs {
+    /// The attacks to run: the clean images first, then every attack once, in the order given.
+    pub fn attacks(&self) -> Vec<Attack> {
+        let mut attacks = vec![Attack::None];
+        for attack in self.attack.iter().flat_map(|Attacks(attacks)| attacks) {
+            if !attacks.contains(attack) {
+                attacks.push(attack.clone());
+            }
+        }
+        attacks
+    }
+
+    /// Whether the arguments go together.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.tasks.is_some() {
+            return Ok(());
+        }
+        match self.defence.0.iter().find(|defence| !defence.tasks().is_empty()) {
+            Some(defence) => Err(without_tasks(defence)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn without_tasks(defence: &Defence) -> Error {
+    Error::Usage(format!("the defence `{defence}` needs trained tasks: give their folder with `--tasks DIR`"))
+}
+
+/// `attack`.
+#[derive(Debug, Clone, Args)]
+pub struct AttackArgs {
+    /// The images.
+    #[command(flatten)]
+    pub images: ImageArgs,
+
+    /// The classifier.
+    #[command(flatten)]
+    pub net: NetArgs,
+
+    /// fgsm, bim, pgd, with options: pgd:norm=linf,eps=8/255,step=2/255,steps=20,restarts=1
+    #[arg(long, value_name = "ATTACK", default_value = "pgd")]
+    pub attack: Attack,
+
+    /// The safetensors file to write: clean and attacked images, labels and predictions
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+
+    /// Also write the attacked images as PNG files to DIR
+    #[arg(long, value_name = "DIR")]
+    pub png: Option<PathBuf>,
+}
+
+/// `repair INPUT...`.
+#[derive(Debug, Clone, Args)]
+pub struct RepairArgs {
+    /// Image files, or folders of them
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// The classifier.
+    #[command(flatten)]
+    pub net: NetArgs,
+
+    /// The folder of `train tasks`; every defence but none and noise needs it
+    #[arg(long, value_name = "DIR")]
+    pub tasks: Option<PathBuf>,
+
+    /// One defence, with options
+    #[arg(long, value_name = "DEFENCE", default_value = "multi-task")]
+    pub defence: Defence,
+
+    /// The folder to write repaired images to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+impl RepairArgs {
+    /// Whether the arguments go together.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.tasks.is_none() && !self.defence.tasks().is_empty() {
+            return Err(without_tasks(&self.defence));
+        }
+        Ok(())
+    }
+}
+
+/// `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// How many images
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub images: NonZeroUsize,
+
+    /// Where to write the table and the picture
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub out: PathBuf,
+}
+
+/// `inspect FILE`.
+#[derive(Debug, Clone, Args)]
+pub struct InspectArgs {
+    /// A checkpoint
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `bench [FILTER]`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Only what has this in its name
+    #[arg(value_name = "FILTER")]
+    pub filter: Option<String>,
+}

@@ -1,0 +1,350 @@
+//! The types of arguments that have a little grammar of their own.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::spec::{Magnitude, words};
+use crate::task::Task;
+
+words! {
+    /// How images are stored and multiplied on the device.
+    #[derive(Default)]
+    pub enum Precision {
+        /// 32-bit floats throughout.
+        #[default]
+        F32 = "f32",
+        /// 16-bit storage, 32-bit sums, where the device can.
+        F16 = "f16",
+    }
+}
+
+/// `--device auto|gpu|gpu:N|cpu`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// A hardware GPU if there is one, else the CPU runtime.
+    #[default]
+    Auto,
+    /// A GPU, software Vulkan included: the best, or the one with this number in `unperturb devices`.
+    Gpu(Option<usize>),
+    /// The CPU runtime.
+    Cpu,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "gpu" => Ok(Self::Gpu(None)),
+            "cpu" => Ok(Self::Cpu),
+            _ => text
+                .strip_prefix("gpu:")
+                .and_then(|number| number.parse().ok())
+                .map(|number| Self::Gpu(Some(number)))
+                .ok_or_else(|| "expected auto, gpu, gpu:N or cpu".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Gpu(None) => f.write_str("gpu"),
+            Self::Gpu(Some(number)) => write!(f, "gpu:{number}"),
+            Self::Cpu => f.write_str("cpu"),
+        }
+    }
+}
+
+/// `--classifier FILE` or `NET:FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassifierSource {
+    /// The net of a foreign checkpoint; a file of ours names its own.
+    pub net: Option<String>,
+    /// The checkpoint.
+    pub file: PathBuf,
+}
+
+impl FromStr for ClassifierSource {
+    type Err = String;
+
+    /// What stands before the first colon is a net, unless it is a single letter (a Windows drive) or has the
+    /// look of a path; so a file `a:b` is written `./a:b`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (net, file) = match text.split_once(':') {
+            Some((net, file)) if is_net(net) => (Some(net.to_owned()), file),
+            Some(("", _)) => return Err("expected FILE or NET:FILE".to_owned()),
+            _ => (None, text),
+        };
+        if file.is_empty() {
+            return Err("expected a file, as in model.safetensors or resnet20:model.pt".to_owned());
+        }
+        Ok(Self { net, file: PathBuf::from(file) })
+    }
+}
+
+fn is_net(text: &str) -> bool {
+    text.len() > 1 && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter))
+}
+
+impl fmt::Display for ClassifierSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(net) = &self.net {
+            write!(f, "{net}:")?;
+        }
+        write!(f, "{}", self.file.display())
+    }
+}
+
+/// `--normalize none|cifar10|imagenet|m,m,m/s,s,s`: what a net subtracts from each channel of an image in [0, 1],
+/// and divides it by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Normalisation {
+    /// The net takes images in [0, 1].
+    None,
+    /// Mean and deviation of the pixels of CIFAR-10's training images. (Some checkpoints were trained with
+    /// 0.2023, 0.1994, 0.2010 for the deviation: give those as numbers.)
+    Cifar10,
+    /// The customary constants of ImageNet.
+    Imagenet,
+    /// Given as numbers, in the order red, green, blue.
+    Given {
+        /// Subtracted.
+        mean: [f32; 3],
+        /// Divided by; above zero.
+        deviation: [f32; 3],
+    },
+}
+
+impl Normalisation {
+    /// What is subtracted, in the order red, green, blue.
+    pub fn mean(self) -> [f32; 3] {
+        match self {
+            Self::None => [0.0; 3],
+            Self::Cifar10 => [0.4914, 0.4822, 0.4465],
+            Self::Imagenet => [0.485, 0.456, 0.406],
+            Self::Given { mean, .. } => mean,
+        }
+    }
+
+    /// What is divided by, in the order red, green, blue.
+    pub fn deviation(self) -> [f32; 3] {
+        match self {
+            Self::None => [1.0; 3],
+            Self::Cifar10 => [0.2470, 0.2435, 0.2616],
+            Self::Imagenet => [0.229, 0.224, 0.225],
+            Self::Given { deviation, .. } => deviation,
+        }
+    }
+}
+
+impl FromStr for Normalisation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let three = |part: &str| -> Option<[f32; 3]> {
+            let numbers: Option<Vec<f32>> = part
+                .split(',')
+                .map(|number| number.trim().parse().ok().filter(|n: &f32| n.is_finite()))
+                .collect();
+            numbers?.try_into().ok()
+        };
+        match text {
+            "none" => return Ok(Self::None),
+            "cifar10" => return Ok(Self::Cifar10),
+            "imagenet" => return Ok(Self::Imagenet),
+            _ => {}
+        }
+        let given = text.split_once('/').and_then(|(mean, deviation)| three(mean).zip(three(deviation)));
+        match given {
+            Some((_, deviation)) if deviation.iter().any(|deviation| *deviation <= 0.0) => {
+                Err("expected deviations above zero".to_owned())
+            }
+            Some((mean, deviation)) => Ok(Self::Given { mean, deviation }),
+            None => {
+                Err("expected none, cifar10, imagenet, or six numbers as in 0.5,0.5,0.5/0.2,0.2,0.2"
+                    .to_owned())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Normalisation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Cifar10 => f.write_str("cifar10"),
+            Self::Imagenet => f.write_str("imagenet"),
+            Self::Given { mean: [r, g, b], deviation: [dr, dg, db] } => {
+                write!(f, "{r},{g},{b}/{dr},{dg},{db}")
+            }
+        }
+    }
+}
+
+/// One value for all tasks (`20`), or one for each (`contrastive=20,rotation=30`); both may be joined
+/// (`20,rotation=30`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PerTask<T> {
+    all: Option<T>,
+    each: [Option<T>; Task::ALL.len()],
+}
+
+impl<T: Copy> PerTask<T> {
+    /// The value for `task`, if one was given.
+    pub fn get(&self, task: Task) -> Option<T> {
+        self.each[task as usize].or(self.all)
+    }
+}
+
+impl<T: FromStr + Copy> FromStr for PerTask<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut values = Self { all: None, each: [None; Task::ALL.len()] };
+        for item in text.split(',').map(str::trim) {
+            let (place, value) = match item.split_once('=') {
+                Some((task, value)) => {
+                    let task: Task =
+                        task.trim().parse().map_err(|expected| format!("`{task}` is no task: {expected}"))?;
+                    (&mut values.each[task as usize], value.trim())
+                }
+                None => (&mut values.all, item),
+            };
+            if place.is_some() {
+                return Err(format!("`{item}` gives a value a second time"));
+            }
+            let read = value.parse().map_err(|_| {
+                format!("`{value}` is not a fitting number; expected one for all tasks or task=number,...")
+            })?;
+            *place = Some(read);
+        }
+        Ok(values)
+    }
+}
+
+/// A number above zero.
+///
+/// # Errors
+/// What was expected.
+pub fn positive(text: &str) -> Result<Magnitude, String> {
+    match text.parse::<Magnitude>() {
+        Ok(magnitude) if magnitude.value() > 0.0 => Ok(magnitude),
+        Ok(_) => Err("expected a number above zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A number from zero up to, but not including, one.
+///
+/// # Errors
+/// What was expected.
+pub fn below_one(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(number) if (0.0..1.0).contains(&number) => Ok(number),
+        _ => Err("expected a number from 0 up to, but not including, 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn source(text: &str) -> (Option<String>, String) {
+        let source: ClassifierSource = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(source.to_string(), text);
+        (source.net, source.file.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn a_drive_is_no_net() {
+        let net = |name: &str, file: &str| (Some(name.to_owned()), file.to_owned());
+        let file = |file: &str| (None, file.to_owned());
+        assert_eq!(source("model.safetensors"), file("model.safetensors"));
+        assert_eq!(source("resnet20:model.pt"), net("resnet20", "model.pt"));
+        assert_eq!(source("wrn-28-10:weights/a.pt"), net("wrn-28-10", "weights/a.pt"));
+        assert_eq!(source("C:\\nets\\a.pt"), file("C:\\nets\\a.pt"));
+        assert_eq!(source("c:/nets/a.pt"), file("c:/nets/a.pt"));
+        assert_eq!(source("resnet20:C:\\nets\\a.pt"), net("resnet20", "C:\\nets\\a.pt"));
+        assert_eq!(source("./a:b"), file("./a:b"));
+        for text in ["", ":", ":a.pt", "resnet20:"] {
+            assert!(text.parse::<ClassifierSource>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn devices() {
+        for (text, device) in [
+            ("auto", DeviceChoice::Auto),
+            ("gpu", DeviceChoice::Gpu(None)),
+            ("gpu:1", DeviceChoice::Gpu(Some(1))),
+            ("cpu", DeviceChoice::Cpu),
+        ] {
+            assert_eq!(text.parse(), Ok(device));
+            assert_eq!(device.to_string(), text);
+        }
+        for text in ["", "GPU", "gpu:", "gpu:-1", "gpu:one", "cuda:0"] {
+            assert!(text.parse::<DeviceChoice>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn normalisations() {
+        assert_eq!("cifar10".parse(), Ok(Normalisation::Cifar10));
+        assert_eq!(
+            "0.5,0.4,0.3/.2,.25,1".parse(),
+            Ok(Normalisation::Given { mean: [0.5, 0.4, 0.3], deviation: [0.2, 0.25, 1.0] })
+        );
+        for text in
+            ["", "cifar", "0.5/0.2", "1,2,3", "1,2,3/1,2", "1,2,3/1,2,nan", "1,2,3/1,2,0", "1,2,3/1,2,-1"]
+        {
+            assert!(text.parse::<Normalisation>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn values_per_task() {
+        let values: PerTask<u32> = "20, rotation=30".parse().unwrap();
+        assert_eq!(
+            Task::ALL.iter().map(|task| values.get(*task)).collect::<Vec<_>>(),
+            [Some(20), Some(30), Some(20)]
+        );
+        let values: PerTask<u32> = "inpainting=7".parse().unwrap();
+        assert_eq!((values.get(Task::Contrastive), values.get(Task::Inpainting)), (None, Some(7)));
+        for text in ["", "a", "1,2", "rotation=1,rotation=2", "rotate=1", "rotation=", "1,"] {
+            assert!(text.parse::<PerTask<u32>>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn bounded_numbers() {
+        assert_eq!(positive("1/10").unwrap().value(), 0.1);
+        assert_eq!(below_one("0.9"), Ok(0.9));
+        for text in ["0", "-1", "nan", "x"] {
+            assert!(positive(text).is_err(), "{text}");
+        }
+        for text in ["1", "-0.1", "nan", "x"] {
+            assert!(below_one(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn given_normalisations_read_back(mean in [-9.0f32..9.0, -9.0f32..9.0, -9.0f32..9.0], scale in 1e-3f32..9.0) {
+            let given = Normalisation::Given { mean, deviation: [scale, 1.0, 0.5] };
+            prop_assert_eq!(given.to_string().parse(), Ok(given));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,16}") {
+            let _ = text.parse::<ClassifierSource>();
+            let _ = text.parse::<Normalisation>();
+            let _ = text.parse::<DeviceChoice>();
+            let _ = text.parse::<PerTask<f32>>();
+        }
+    }
+}
