@@ -30,7 +30,7 @@ pub struct ImageArgs {
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
 
-    /// train or test
+    /// Which part of the data
     #[arg(long, value_name = "SPLIT", default_value_t)]
     pub split: Split,
 
