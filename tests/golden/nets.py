@@ -1,0 +1,187 @@
+"""The nets in plain PyTorch, with the parameter names of the field's published checkpoints."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def conv3x3(inputs: int, outputs: int, stride: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+
+
+class ResNetBlock(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.conv1, self.bn1 = conv3x3(inputs, outputs, stride), nn.BatchNorm2d(outputs)
+        self.conv2, self.bn2 = conv3x3(outputs, outputs, 1), nn.BatchNorm2d(outputs)
+        self.stride, self.new_channels = stride, outputs - inputs
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        # Option A: every other pixel, zero channels on both sides.
+        before = self.new_channels // 2
+        shortcut = x[:, :, :: self.stride, :: self.stride]
+        shortcut = F.pad(shortcut, (0, 0, 0, 0, before, self.new_channels - before))
+        return F.relu(y + shortcut)
+
+
+class ResNet(nn.Module):
+    """He et al. 2016, section 4.2 (CIFAR); names of akamaster/pytorch_resnet_cifar10."""
+
+    def __init__(self, depth: int, classes: int = 10, width: int = 16):
+        super().__init__()
+        blocks = (depth - 2) // 6
+        self.conv1, self.bn1 = conv3x3(3, width, 1), nn.BatchNorm2d(width)
+        inputs = width
+        for stage in range(3):
+            outputs = width << stage
+            layers = []
+            for block in range(blocks):
+                layers.append(ResNetBlock(inputs, outputs, 2 if stage > 0 and block == 0 else 1))
+                inputs = outputs
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
+        self.linear = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        features = x.mean((2, 3))
+        return features, self.linear(features)
+
+
+class WideBlock(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(inputs), conv3x3(inputs, outputs, stride)
+        self.bn2, self.conv2 = nn.BatchNorm2d(outputs), conv3x3(outputs, outputs, 1)
+        self.convShortcut = None
+        if inputs != outputs:
+            self.convShortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x):
+        activated = F.relu(self.bn1(x))
+        y = self.conv2(F.relu(self.bn2(self.conv1(activated))))
+        # The shortcut convolution reads the activated input, the identity the plain one.
+        return y + (x if self.convShortcut is None else self.convShortcut(activated))
+
+
+class WideStage(nn.Module):
+    def __init__(self, blocks: int, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.layer = nn.Sequential(
+            *(WideBlock(outputs if i else inputs, outputs, 1 if i else stride) for i in range(blocks))
+        )
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class WideResNet(nn.Module):
+    """Zagoruyko and Komodakis 2016; names of TRADES and Carmon et al. 2019 (without the unused sub_block1)."""
+
+    def __init__(self, depth: int, widen: int, classes: int = 10):
+        super().__init__()
+        blocks = (depth - 4) // 6
+        self.conv1 = conv3x3(3, 16, 1)
+        self.block1 = WideStage(blocks, 16, 16 * widen, 1)
+        self.block2 = WideStage(blocks, 16 * widen, 32 * widen, 2)
+        self.block3 = WideStage(blocks, 32 * widen, 64 * widen, 2)
+        self.bn1 = nn.BatchNorm2d(64 * widen)
+        self.fc = nn.Linear(64 * widen, classes)
+
+    def forward(self, x):
+        x = self.block3(self.block2(self.block1(self.conv1(x))))
+        features = F.relu(self.bn1(x)).mean((2, 3))
+        return features, self.fc(features)
+
+
+class NetworkInNetworkLayer(nn.Module):
+    def __init__(self, inputs: int, outputs: int, kernel: int):
+        super().__init__()
+        self.layers = nn.Sequential()
+        self.layers.add_module("Conv", nn.Conv2d(inputs, outputs, kernel, 1, kernel // 2, bias=False))
+        self.layers.add_module("BatchNorm", nn.BatchNorm2d(outputs))
+        self.layers.add_module("ReLU", nn.ReLU())
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class GlobalAveragePooling(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
+class RotationNet(nn.Module):
+    """Gidaris et al. 2018, the network-in-network of four blocks (192 wide); names of FeatureLearningRotNet."""
+
+    def __init__(self, width: int = 192):
+        super().__init__()
+        middle, narrow = width * 5 // 6, width // 2
+        blocks, inputs = [], 3
+        for index, (kernel, widths) in enumerate(
+            [(5, [width, middle, narrow]), (5, [width] * 3), (3, [width] * 3), (3, [width] * 3)]
+        ):
+            block = nn.Sequential()
+            for layer, outputs in enumerate(widths):
+                name = f"Block{index + 1}_ConvB{layer + 1}"
+                block.add_module(name, NetworkInNetworkLayer(inputs, outputs, 1 if layer else kernel))
+                inputs = outputs
+            if index == 0:
+                block.add_module("Block1_MaxPool", nn.MaxPool2d(3, 2, 1))
+            if index == 1:
+                block.add_module("Block2_AvgPool", nn.AvgPool2d(3, 2, 1))
+            blocks.append(block)
+        last = nn.Sequential()
+        last.add_module("GlobalAveragePooling", GlobalAveragePooling())
+        last.add_module("Classifier", nn.Linear(width, 4))
+        self._feature_blocks = nn.ModuleList([*blocks, last])
+
+    def forward(self, x):
+        for block in self._feature_blocks[:4]:
+            x = block(x)
+        features, classifier = self._feature_blocks[4]
+        return features(x), classifier(features(x))
+
+
+class ContextEncoder(nn.Module):
+    """Pathak et al. 2016; module numbers of BoyuanJiang/context_encoder_pytorch. The layers are listed in README.md."""
+
+    def __init__(self, size: int, width: int = 64, latent: int = 4000):
+        super().__init__()
+        down = {128: [1, 1, 2, 4, 8], 32: [1, 2, 4]}[size]
+        up = {128: [8, 4, 2, 1], 32: [2, 1]}[size]
+        layers, inputs = [], 3
+        for level, times in enumerate(down):
+            outputs = width * times
+            layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False))
+            if level > 0:
+                layers.append(nn.BatchNorm2d(outputs))
+            layers.append(nn.LeakyReLU(0.2))
+            inputs = outputs
+        layers += [nn.Conv2d(inputs, latent, 4, bias=False), nn.BatchNorm2d(latent), nn.LeakyReLU(0.2)]
+        inputs = latent
+        for level, times in enumerate(up):
+            outputs = width * times
+            stride, padding = (2, 1) if level else (1, 0)
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False))
+            layers += [nn.BatchNorm2d(outputs), nn.ReLU()]
+            inputs = outputs
+        layers += [nn.ConvTranspose2d(inputs, 3, 4, 2, 1, bias=False), nn.Tanh()]
+        self.main = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.main(x)
+
+
+class ContrastiveHead(nn.Module):
+    """The head of Mao et al. 2021 (`WRN34_out_branch`) on pooled features."""
+
+    def __init__(self, features: int, hidden: int = 256, embedding: int = 16):
+        super().__init__()
+        self.linear = nn.Linear(features, hidden)
+        self.bn3 = nn.BatchNorm1d(hidden)
+        self.linear2 = nn.Linear(hidden, embedding)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear2(F.relu(self.bn3(self.linear(x))))
