@@ -125,6 +125,40 @@ pub enum DataError {
         reason: String,
     },
 
+    /// No data set of this name can be downloaded.
+    #[error("there is no data set {name:?} to download: choose {choices}")]
+    UnknownArchive {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        choices: String,
+    },
+
+    /// The server did not hand the file over.
+    #[error("cannot download {url}: {reason}")]
+    Download {
+        /// The file's address.
+        url: String,
+        /// What happened, and what to do.
+        reason: String,
+    },
+
+    /// A file whose content is not the published one.
+    #[error(
+        "{} is not the published file: its SHA-256 is {found}, not {expected}; {hint}",
+        path.display()
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The published SHA-256, in hexadecimal.
+        expected: String,
+        /// That of the file.
+        found: String,
+        /// What to do.
+        hint: String,
+    },
+
     /// A batch was asked for that cannot be made.
     #[error("cannot make a batch: {reason}")]
     Batch {
@@ -137,6 +171,11 @@ impl DataError {
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Read { path, source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Write { path, source }
     }
 
     pub(crate) fn corrupt(path: &Path, reason: impl Into<String>) -> Self {
