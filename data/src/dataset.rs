@@ -185,7 +185,25 @@ impl Dataset {
     /// # Errors
     /// [`DataError::Batch`] if an index or a length does not fit.
     pub fn gather(&self, indices: &[u32], images: &mut [f32], labels: &mut [u32]) -> Result<()> {
-        self.check_gather(indices, images.len(), labels.len())?;
+        let wanted = indices.len() * self.picture_len();
+        if images.len() != wanted || labels.len() != indices.len() {
+            return Err(DataError::Batch {
+                reason: format!(
+                    "{} pictures of {}x{} need room for {wanted} values and {} labels, not {} and {}",
+                    indices.len(),
+                    self.width,
+                    self.height,
+                    indices.len(),
+                    images.len(),
+                    labels.len()
+                ),
+            });
+        }
+        if let Some(index) = indices.iter().find(|&&index| index as usize >= self.len()) {
+            return Err(DataError::Batch {
+                reason: format!("there is no picture {index} among the {} of {}", self.len(), self.name),
+            });
+        }
         images.par_chunks_exact_mut(self.picture_len()).zip(indices).for_each(|(image, &index)| {
             to_unit(self.picture(index as usize), image);
         });
@@ -193,28 +211,6 @@ impl Dataset {
             *label = self.labels[index as usize];
         }
         Ok(())
-    }
-
-    /// All that [`gather`](Self::gather) and batching ask of their arguments.
-    pub(crate) fn check_gather(&self, indices: &[u32], images: usize, labels: usize) -> Result<()> {
-        let wanted = indices.len() * self.picture_len();
-        if images != wanted || labels != indices.len() {
-            return Err(DataError::Batch {
-                reason: format!(
-                    "{} pictures of {}x{} need room for {wanted} values and {} labels, not {images} and {labels}",
-                    indices.len(),
-                    self.width,
-                    self.height,
-                    indices.len()
-                ),
-            });
-        }
-        match indices.iter().find(|&&index| index as usize >= self.len()) {
-            Some(index) => Err(DataError::Batch {
-                reason: format!("there is no picture {index} among the {} of {}", self.len(), self.name),
-            }),
-            None => Ok(()),
-        }
     }
 }
 

@@ -37,6 +37,18 @@ impl Picture {
         Self::decode(&fs::read(path).map_err(DataError::read(path))?, path)
     }
 
+    /// Height and width of a PNG or JPEG file, from its header alone.
+    ///
+    /// # Errors
+    /// [`DataError::Read`], or [`DataError::Corrupt`] if the file does not begin as a PNG or JPEG.
+    pub fn size(path: &Path) -> Result<[usize; 2]> {
+        let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+        let reader = reader.map_err(DataError::read(path))?;
+        let (width, height) =
+            reader.into_dimensions().map_err(|e| DataError::corrupt(path, e.to_string()))?;
+        Ok([height as usize, width as usize])
+    }
+
     /// As [`read`](Self::read), from the bytes of a file. `path` only names it in errors.
     ///
     /// # Errors
