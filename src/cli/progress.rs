@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::style::TemplateError;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How the progress of all stages of a command is shown, on standard error.
 #[derive(Clone)]
@@ -140,9 +140,13 @@ fn bar(doing: &str, total: u64, unit: &'static str) -> ProgressBar {
 }
 
 fn style(unit: &str) -> Result<ProgressStyle, TemplateError> {
-    ProgressStyle::with_template(&format!(
-        "{{prefix}} {{bar:24}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} {{eta}} left {{msg}}"
-    ))
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // A bar that cannot be formatted is not worth an error.
+        let _ = write!(out, "{:.1}/s", state.per_sec());
+    };
+    let template =
+        format!("{{prefix}} {{bar:24}} {{human_pos}}/{{human_len}} {unit} {{rate}} {{eta}} left {{msg}}");
+    Ok(ProgressStyle::with_template(&template)?.with_key("rate", rate))
 }
 
 /// Progress that cannot be shown must not end the work it tells of.
