@@ -1,11 +1,14 @@
 //! Every operation, four ways: GPU against CPU, CPU against a naive f64 reference, gradients against
 //! central differences of that reference, all on whatever adapter there is.
 
+mod batch_norm;
 mod conv2d;
 mod convert;
+mod cross_entropy;
 mod elementwise;
 mod harness;
 mod matmul;
 mod movement;
 mod random;
 mod reduce;
+mod softmax;

@@ -5,13 +5,17 @@
 //! operation is such a folder, its shaders, its test and bench, and one line in the list below;
 //! the compiler then asks for whatever is missing.
 
+pub mod batch_norm;
 pub mod conv2d;
 pub mod convert;
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
 pub mod movement;
 pub mod random;
 pub mod reduce;
+mod rows;
+pub mod softmax;
 pub mod source;
 
 use crate::autodiff::Differentiated;
@@ -116,6 +120,18 @@ operations! {
     Gather(movement::Gather),
     /// Rows added up by number.
     Scatter(movement::Scatter),
+    /// The gradient rule of batch normalisation.
+    BatchNorm(batch_norm::BatchNorm),
+    /// Mean and variance of each channel.
+    BatchNormStatistics(batch_norm::BatchNormStatistics),
+    /// The sums that the gradient of batch normalisation needs.
+    BatchNormGradientSums(batch_norm::BatchNormGradientSums),
+    /// Softmax or its logarithm over the last axis.
+    Softmax(softmax::Softmax),
+    /// Softmax cross-entropy with integer labels.
+    CrossEntropy(cross_entropy::CrossEntropy),
+    /// The gradient of cross-entropy.
+    CrossEntropyGradient(cross_entropy::CrossEntropyGradient),
 }
 
 /// Refuses operands unless there are `count` of them.
