@@ -18,11 +18,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let j = index % channels;
   let first = k * size;
   let last = min(first + size, rows);
+  // Distances from the first value are small where the mean is far from zero: their sum rounds less.
+  let origin = x[first * channels + j];
   var sum = 0.0;
   for (var r = first; r < last; r++) {
-    sum += x[r * channels + j];
+    sum += x[r * channels + j] - origin;
   }
-  let mean = sum / f32(last - first);
+  let mean = origin + sum / f32(last - first);
   var squares = 0.0;
   for (var r = first; r < last; r++) {
     let distance = x[r * channels + j] - mean;

@@ -97,12 +97,14 @@ fn columns<const W: usize>(block: &[f32], channels: usize, start: usize) -> impl
 
 /// Mean and sum of squared distances from it, of W channels of a chunk. Returns W.
 fn chunk_statistics<const W: usize>(x: &[f32], channels: usize, start: usize, result: &mut [f32]) -> usize {
+    // Distances from the first row are small where the mean is far from zero: their sum rounds less.
+    let origin: &[f32; W] = x[start..].first_chunk().expect("W channels are left");
     let mut mean = [0.0; W];
     for x in columns::<W>(x, channels, start) {
-        (0..W).for_each(|i| mean[i] += x[i]);
+        (0..W).for_each(|i| mean[i] += x[i] - origin[i]);
     }
     let share = channels as f32 / x.len() as f32;
-    (0..W).for_each(|i| mean[i] *= share);
+    (0..W).for_each(|i| mean[i] = origin[i] + mean[i] * share);
     let mut squares = [0.0; W];
     for x in columns::<W>(x, channels, start) {
         (0..W).for_each(|i| squares[i] += (x[i] - mean[i]) * (x[i] - mean[i]));
