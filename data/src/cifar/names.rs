@@ -19,15 +19,15 @@ pub(super) fn read(cifar: Cifar, binary: bool, folder: &Path) -> Result<Vec<Stri
         return Ok(published(cifar));
     }
     let bytes = fs::read(&path).map_err(DataError::read(&path))?;
-    let names = if binary {
-        let text = String::from_utf8_lossy(&bytes);
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect()
-    } else {
-        python::parse_names(cifar, &bytes).map_err(|reason| DataError::corrupt(&path, reason))?
-    };
+    let corrupt = |reason| DataError::corrupt(&path, reason);
+    if !binary {
+        return python::parse_names(cifar, &bytes).map_err(corrupt);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let names: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
     if names.len() != cifar.classes() {
-        let reason = format!("it names {} classes, not {}", names.len(), cifar.classes());
-        return Err(DataError::corrupt(&path, reason));
+        return Err(corrupt(format!("it names {} classes, not {}", names.len(), cifar.classes())));
     }
     Ok(names)
 }

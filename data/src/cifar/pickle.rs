@@ -2,7 +2,7 @@
 //!
 //! A pickle is a program for a stack machine, and Python's own reader calls whatever it names. This one
 //! calls nothing: it knows the opcodes that dictionaries, lists, tuples, numbers, strings and numpy
-//! arrays are written with (protocols 1 to 5), keeps `class(arguments)` as data, and refuses every other
+//! arrays are written with (protocols 2 to 5), keeps `class(arguments)` as data, and refuses every other
 //! opcode by name. Strings point into the file, and each opcode makes at most one value, so memory is
 //! bounded by the length of the file whatever is in it.
 //!
@@ -225,9 +225,11 @@ impl<'a> Machine<'a> {
 
     /// The classes that numpy arrays are pickled with; nothing else is let in.
     fn global(&mut self, module: &'a [u8], name: &'a [u8]) -> Result<(), String> {
-        const KNOWN: [(&str, &str); 5] = [
+        const KNOWN: [(&str, &str); 7] = [
             ("numpy.core.multiarray", "_reconstruct"),
             ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy.core.numeric", "_frombuffer"),
+            ("numpy._core.numeric", "_frombuffer"),
             ("numpy", "ndarray"),
             ("numpy", "dtype"),
             // How Python 3 writes bytes in protocol 2.

@@ -1,8 +1,13 @@
 //! The Python version: pickled dictionaries with `data`, a numpy array of bytes `[n, 3072]`, and `labels`
 //! (CIFAR-100: `fine_labels`), a list of numbers.
 
+use std::borrow::Cow;
+
 use super::pickle::{Pickle, Place, Value};
 use super::{Cifar, PICTURE, Records};
+
+/// Bytes of the longest name of a class.
+const MAX_NAME: usize = 1000;
 
 /// Reads one pickled batch. Nothing in the file is ever run.
 ///
@@ -55,15 +60,15 @@ pub(super) fn parse_names(cifar: Cifar, bytes: &[u8]) -> Result<Vec<String>, Str
         Cifar::Hundred => "fine_label_names",
     };
     let names = meta.list(meta.entry(key)?).ok_or_else(|| format!("{key:?} is not a list"))?;
-    let text = |&place: &Place| match pickle.get(place) {
-        Value::Bytes(name) => Some(String::from_utf8_lossy(name).into_owned()),
-        _ => None,
+    if names.len() != cifar.classes() {
+        return Err(format!("it names {} classes, not {}", names.len(), cifar.classes()));
+    }
+    let text = |&place: &Place| {
+        let name = meta.raw_bytes(pickle.get(place)).filter(|name| name.len() <= MAX_NAME)?;
+        Some(String::from_utf8_lossy(name).into_owned())
     };
-    names
-        .iter()
-        .map(text)
-        .collect::<Option<_>>()
-        .ok_or_else(|| format!("{key:?} holds something that is no name"))
+    let names: Option<_> = names.iter().map(text).collect();
+    names.ok_or_else(|| format!("{key:?} holds something that is no name"))
 }
 
 /// Finds Python's objects among the values of a pickle.
@@ -75,7 +80,7 @@ struct Reader<'a> {
 struct ByteArray<'a> {
     shape: [usize; 2],
     columns_first: bool,
-    bytes: std::borrow::Cow<'a, [u8]>,
+    bytes: Cow<'a, [u8]>,
 }
 
 impl ByteArray<'_> {
@@ -94,7 +99,8 @@ impl<'a> Reader<'a> {
         let Value::Dict(entries) = self.pickle.root() else {
             return Err("it is not a dictionary".into());
         };
-        let found = entries.iter().rev().find(|&&(k, _)| *self.pickle.get(k) == Value::Bytes(key.as_bytes()));
+        let found =
+            entries.iter().rev().find(|&&(k, _)| self.raw_bytes(self.pickle.get(k)) == Some(key.as_bytes()));
         found.map(|&(_, value)| self.pickle.get(value)).ok_or_else(|| format!("it has no {key:?}"))
     }
 
@@ -111,17 +117,24 @@ impl<'a> Reader<'a> {
         Some(items.map(|item| self.pickle.get(item)))
     }
 
-    /// `numpy.ndarray.__reduce__`: `_reconstruct(...)` with the state
-    /// `(version, shape, dtype, columns_first, bytes)`.
+    /// An array as numpy pickles it: up to protocol 4 as `_reconstruct(...)` with the state `(version, shape,
+    /// dtype, columns_first, bytes)`, in protocol 5 as `_frombuffer(bytes, dtype, shape, order)`.
     fn byte_array(&self, value: &'a Value<'a>) -> Result<ByteArray<'a>, String> {
         let not_an_array = "is not a numpy array";
-        let &Value::Call { callable, state: Some(state), .. } = value else {
+        let &Value::Call { callable, arguments, state } = value else {
             return Err(not_an_array.into());
         };
-        let Value::Global(_, "_reconstruct") = self.pickle.get(callable) else {
-            return Err(not_an_array.into());
+        let (shape, dtype, columns_first, bytes) = match (self.pickle.get(callable), state) {
+            (Value::Global(_, "_reconstruct"), Some(state)) => {
+                let [_, shape, dtype, columns_first, bytes] = self.items(state).ok_or(not_an_array)?;
+                (shape, dtype, *columns_first == Value::Bool(true), bytes)
+            }
+            (Value::Global(_, "_frombuffer"), None) => {
+                let [bytes, dtype, shape, order] = self.items(arguments).ok_or(not_an_array)?;
+                (shape, dtype, *order == Value::Bytes(b"F"), bytes)
+            }
+            _ => return Err(not_an_array.into()),
         };
-        let [_, shape, dtype, columns_first, bytes] = self.items(state).ok_or(not_an_array)?;
         if !self.is_u8(dtype) {
             return Err("is not an array of bytes (numpy.uint8)".into());
         }
@@ -136,7 +149,7 @@ impl<'a> Reader<'a> {
         if shape[0].checked_mul(shape[1]) != Some(bytes.len()) {
             return Err(format!("has shape {shape:?}, but {} bytes", bytes.len()));
         }
-        Ok(ByteArray { shape, columns_first: *columns_first == Value::Bool(true), bytes })
+        Ok(ByteArray { shape, columns_first, bytes })
     }
 
     /// `dtype('u1', ...)`.
@@ -147,19 +160,56 @@ impl<'a> Reader<'a> {
             && first.is_some_and(|&code| *self.pickle.get(code) == Value::Bytes(b"u1"))
     }
 
-    /// Bytes as they are, or as `_codecs.encode(text, 'latin1')`.
-    fn bytes(&self, value: &Value<'a>) -> Option<std::borrow::Cow<'a, [u8]>> {
+    /// Bytes as they are in the file: those of a string, or the UTF-8 text of `_codecs.encode(text, 'latin1')`,
+    /// which is how Python 3 writes bytes in protocol 2. For ASCII these are the bytes that are meant.
+    fn raw_bytes(&self, value: &Value<'a>) -> Option<&'a [u8]> {
         match *value {
-            Value::Bytes(bytes) => Some(bytes.into()),
+            Value::Bytes(bytes) => Some(bytes),
             Value::Call { callable, arguments, .. } => {
                 let Value::Global("_codecs", "encode") = self.pickle.get(callable) else { return None };
-                let [&Value::Bytes(text), &Value::Bytes(b"latin1")] = self.items(arguments)? else {
-                    return None;
-                };
-                let text = std::str::from_utf8(text).ok()?;
-                text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<Vec<u8>>>().map(Into::into)
+                match self.items(arguments)? {
+                    [&Value::Bytes(text), &Value::Bytes(b"latin1")] => Some(text),
+                    _ => None,
+                }
             }
             _ => None,
         }
+    }
+
+    /// The bytes that are meant.
+    fn bytes(&self, value: &Value<'a>) -> Option<Cow<'a, [u8]>> {
+        let raw = self.raw_bytes(value)?;
+        if matches!(value, Value::Bytes(_)) {
+            return Some(raw.into());
+        }
+        let text = std::str::from_utf8(raw).ok()?;
+        text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<Vec<u8>>>().map(Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `{"label_names": [names]}` in protocol 2; `names` are opcodes.
+    fn meta(names: &[u8]) -> Vec<u8> {
+        [b"}U\x0blabel_names](".as_slice(), names, b"es."].concat()
+    }
+
+    #[test]
+    fn names_are_read_and_counted() {
+        let ten: Vec<u8> = (b'a'..=b'j').flat_map(|letter| [b'U', 1, letter]).collect();
+        assert_eq!(parse_names(Cifar::Ten, &meta(&ten)).unwrap()[9], "j");
+        assert!(parse_names(Cifar::Ten, &meta(&ten[3..])).unwrap_err().contains("names 9 classes, not 10"));
+        let number: Vec<u8> = [&ten[3..], b"K\x01"].concat();
+        assert!(parse_names(Cifar::Ten, &meta(&number)).unwrap_err().contains("no name"));
+    }
+
+    #[test]
+    fn one_long_name_repeated_takes_no_memory() {
+        // Each `h\0` names the same megabyte again.
+        let long = [b"T\0\0\x10\0".as_slice(), &vec![b'x'; 1 << 20], b"q\0"].concat();
+        assert!(parse_names(Cifar::Ten, &meta(&[long.clone(), b"h\0".repeat(1 << 20)].concat())).is_err());
+        assert!(parse_names(Cifar::Ten, &meta(&[long, b"h\0".repeat(9)].concat())).is_err());
     }
 }

@@ -4,9 +4,7 @@ use std::path::Path;
 use unperturb_data::cifar::{Cifar, parse_batch};
 use unperturb_data::{DataError, OpenOptions, Split, open, open_with};
 
-use crate::files::{Dialect, PICTURE, Pickler, cifar_binary, cifar_python, pixels, planes};
-
-const DIALECTS: [Dialect; 3] = [Dialect::Python2, Dialect::Python3Protocol2, Dialect::Python3Protocol4];
+use crate::files::{DIALECTS, Dialect, PICTURE, Pickler, cifar_binary, cifar_python, pixels, planes};
 
 fn cifar10_binary(folder: &Path) {
     for file in 0..5u8 {
@@ -92,13 +90,15 @@ fn cifar100_is_read_in_both_versions() {
 fn an_array_in_column_order_is_the_same_array() {
     let rows = [planes(0), planes(1)];
     let columns: Vec<u8> = (0..PICTURE).flat_map(|place| [rows[0][place], rows[1][place]]).collect();
-    let batch = |columns_first, bytes: &[u8]| {
-        let mut pickler = Pickler::new(Dialect::Python2);
+    let batch = |dialect, columns_first, bytes: &[u8]| {
+        let mut pickler = Pickler::new(dialect);
         pickler.raw(b"}(").text("labels").ints(&[1, 2]);
         pickler.text("data").array("u1", [2, PICTURE], columns_first, bytes).raw(b"u");
         parse_batch(Cifar::Ten, &pickler.finish()).unwrap()
     };
-    assert_eq!(batch(true, &columns), batch(false, &rows.concat()));
+    for dialect in DIALECTS {
+        assert_eq!(batch(dialect, true, &columns), batch(dialect, false, &rows.concat()), "{dialect:?}");
+    }
 }
 
 #[test]

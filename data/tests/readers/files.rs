@@ -34,7 +34,13 @@ pub enum Dialect {
     Python3Protocol2,
     /// As Python 3 writes protocol 4: frames, memoize, bytes.
     Python3Protocol4,
+    /// As Python 3 writes protocol 5: arrays as one buffer.
+    Python3Protocol5,
 }
+
+/// All of them.
+pub const DIALECTS: [Dialect; 4] =
+    [Dialect::Python2, Dialect::Python3Protocol2, Dialect::Python3Protocol4, Dialect::Python3Protocol5];
 
 /// Writes pickles in one dialect.
 pub struct Pickler {
@@ -47,6 +53,7 @@ impl Pickler {
         let out = match dialect {
             Dialect::Python2 | Dialect::Python3Protocol2 => vec![0x80, 2],
             Dialect::Python3Protocol4 => vec![0x80, 4, 0x95, 0, 0, 0, 0, 0, 0, 0, 0],
+            Dialect::Python3Protocol5 => vec![0x80, 5, 0x95, 0, 0, 0, 0, 0, 0, 0, 0],
         };
         Self { dialect, out }
     }
@@ -67,7 +74,7 @@ impl Pickler {
             Dialect::Python3Protocol2 => {
                 self.raw(b"X").raw(&(text.len() as u32).to_le_bytes()).raw(text.as_bytes()).raw(b"q\x63")
             }
-            Dialect::Python3Protocol4 => {
+            Dialect::Python3Protocol4 | Dialect::Python3Protocol5 => {
                 self.raw(&[0x8c, text.len() as u8]).raw(text.as_bytes()).raw(&[0x94])
             }
         }
@@ -82,7 +89,7 @@ impl Pickler {
                 self.global("_codecs", "encode").raw(b"X").raw(&(text.len() as u32).to_le_bytes());
                 self.raw(text.as_bytes()).text("latin1").raw(&[0x86]).raw(b"R")
             }
-            Dialect::Python3Protocol4 => self.raw(b"B").raw(&length).raw(bytes),
+            Dialect::Python3Protocol4 | Dialect::Python3Protocol5 => self.raw(b"B").raw(&length).raw(bytes),
         }
     }
 
@@ -96,7 +103,9 @@ impl Pickler {
 
     pub fn global(&mut self, module: &str, name: &str) -> &mut Self {
         match self.dialect {
-            Dialect::Python3Protocol4 => self.text(module).text(name).raw(&[0x93]),
+            Dialect::Python3Protocol4 | Dialect::Python3Protocol5 => {
+                self.text(module).text(name).raw(&[0x93])
+            }
             _ => self.raw(format!("c{module}\n{name}\n").as_bytes()),
         }
     }
@@ -109,17 +118,26 @@ impl Pickler {
         self.raw(b"e")
     }
 
-    /// `numpy.ndarray`, as `__reduce__` gives it.
+    /// `numpy.ndarray`, as its `__reduce__`, or for protocol 5 `__reduce_ex__`, gives it.
     pub fn array(&mut self, dtype: &str, shape: [usize; 2], columns_first: bool, bytes: &[u8]) -> &mut Self {
+        if matches!(self.dialect, Dialect::Python3Protocol5) {
+            self.global("numpy.core.numeric", "_frombuffer").raw(b"(\x96");
+            self.raw(&(bytes.len() as u64).to_le_bytes()).raw(bytes).dtype(dtype);
+            self.int(shape[0]).int(shape[1]).raw(&[0x86]);
+            return self.text(if columns_first { "F" } else { "C" }).raw(b"tR");
+        }
         let module = match self.dialect {
             Dialect::Python3Protocol4 => "numpy._core.multiarray",
             _ => "numpy.core.multiarray",
         };
         self.global(module, "_reconstruct").global("numpy", "ndarray").int(0).raw(&[0x85]);
         self.bytes(b"b").raw(&[0x87]).raw(b"R(").int(1).int(shape[0]).int(shape[1]).raw(&[0x86]);
+        self.dtype(dtype).raw(&[0x88 + u8::from(!columns_first)]).bytes(bytes).raw(b"tb")
+    }
+
+    fn dtype(&mut self, dtype: &str) -> &mut Self {
         self.global("numpy", "dtype").text(dtype).int(0).int(1).raw(&[0x87]).raw(b"R(").int(3).text("|");
-        self.raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff").int(0).raw(b"tb");
-        self.raw(&[0x88 + u8::from(!columns_first)]).bytes(bytes).raw(b"tb")
+        self.raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff").int(0).raw(b"tb")
     }
 }
 
@@ -127,8 +145,9 @@ impl Pickler {
 pub fn cifar_python(dialect: Dialect, label_key: &str, labels: &[usize]) -> Vec<u8> {
     let data: Vec<u8> = (0..labels.len()).flat_map(planes).collect();
     let mut pickler = Pickler::new(dialect);
-    pickler.raw(b"}(").text("batch_label").text("a batch").text(label_key).ints(labels);
-    pickler.text("data").array("u1", [labels.len(), PICTURE], false, &data).raw(b"u");
+    // Keys as Python 3 has them when it read the published files with `encoding="bytes"`.
+    pickler.raw(b"}(").text("batch_label").text("a batch").bytes(label_key.as_bytes()).ints(labels);
+    pickler.bytes(b"data").array("u1", [labels.len(), PICTURE], false, &data).raw(b"u");
     pickler.finish()
 }
 

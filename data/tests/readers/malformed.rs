@@ -11,7 +11,7 @@ use proptest::test_runner::FileFailurePersistence;
 use unperturb_data::Picture;
 use unperturb_data::cifar::{Cifar, parse_batch, parse_records};
 
-use crate::files::{Dialect, cifar_binary, cifar_python, encode};
+use crate::files::{DIALECTS, cifar_binary, cifar_python, encode};
 
 /// Remembers the largest single allocation of each thread.
 struct Watched;
@@ -130,8 +130,7 @@ fn cifar_binary_files() {
 
 #[test]
 fn cifar_python_files() {
-    let dialects = [Dialect::Python2, Dialect::Python3Protocol2, Dialect::Python3Protocol4];
-    let files: Vec<_> = dialects.map(|dialect| cifar_python(dialect, "labels", &[3, 7])).into();
+    let files = DIALECTS.map(|dialect| cifar_python(dialect, "labels", &[3, 7]));
     survives(&files, 64 << 10, |file| {
         if let Ok(records) = parse_batch(Cifar::Ten, file) {
             assert_eq!(records.pictures.len(), records.labels.len() * 3072);
