@@ -9,6 +9,7 @@ mod elementwise;
 mod harness;
 mod matmul;
 mod movement;
+mod pool;
 mod random;
 mod reduce;
 mod softmax;

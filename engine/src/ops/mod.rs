@@ -12,6 +12,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
 pub mod movement;
+pub mod pool;
 pub mod random;
 pub mod reduce;
 mod rows;
@@ -108,6 +109,16 @@ operations! {
     Conv2dInputGradient(conv2d::Conv2dInputGradient),
     /// Gradient of a convolution's weights.
     Conv2dWeightGradient(conv2d::Conv2dWeightGradient),
+    /// Where the maximum of each window is.
+    PoolIndex(pool::PoolIndex),
+    /// The element of each window at an index: max pooling.
+    PoolTake(pool::PoolTake),
+    /// Gradient of max pooling.
+    PoolPut(pool::PoolPut),
+    /// Average pooling.
+    AveragePool(pool::AveragePool),
+    /// Gradient of average pooling.
+    AveragePoolGradient(pool::AveragePoolGradient),
     /// Random numbers.
     Draw(random::Draw),
     /// Counts.
