@@ -1,5 +1,7 @@
 //! Reverse-mode differentiation, as a rewrite of the graph: the gradient is more nodes of the same ops.
 
+use std::panic::Location;
+
 use crate::error::EngineError;
 use crate::graph::{Graph, NodeId, Value};
 use crate::ops::Op;
@@ -15,6 +17,19 @@ pub struct Differentiated<'a, 'g> {
     pub gradient: Value<'g>,
     /// Which inputs a gradient is asked for; a rule may answer `None` for the others.
     pub wanted: &'a [bool],
+}
+
+impl Differentiated<'_, '_> {
+    /// Records that a gradient is wanted which `operation` does not have: better than a wrong zero.
+    #[track_caller]
+    pub fn fail(&self, operation: &'static str, message: &str) {
+        self.output.graph.fail(EngineError::Operands {
+            op: operation,
+            inputs: self.inputs.iter().map(Value::ty).collect(),
+            message: message.into(),
+            location: Location::caller(),
+        });
+    }
 }
 
 impl Graph {

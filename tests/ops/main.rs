@@ -13,3 +13,4 @@ mod pool;
 mod random;
 mod reduce;
 mod softmax;
+mod resample;

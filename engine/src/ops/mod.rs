@@ -17,6 +17,7 @@ pub mod random;
 pub mod reduce;
 mod rows;
 pub mod softmax;
+pub mod resample;
 pub mod source;
 
 use crate::autodiff::Differentiated;
@@ -143,6 +144,10 @@ operations! {
     CrossEntropy(cross_entropy::CrossEntropy),
     /// The gradient of cross-entropy.
     CrossEntropyGradient(cross_entropy::CrossEntropyGradient),
+    /// Images at another size, or crops of them.
+    Resample(resample::Resample),
+    /// The transpose of that.
+    ResampleGradient(resample::ResampleGradient),
 }
 
 /// Refuses operands unless there are `count` of them.
