@@ -6,6 +6,7 @@
 //! the compiler then asks for whatever is missing.
 
 pub mod batch_norm;
+pub mod colour;
 pub mod conv2d;
 pub mod convert;
 pub mod cross_entropy;
@@ -148,6 +149,10 @@ operations! {
     Resample(resample::Resample),
     /// The transpose of that.
     ResampleGradient(resample::ResampleGradient),
+    /// Weighted sums of each pixel's channels.
+    MixChannels(colour::MixChannels),
+    /// Colours turned round the circle of hues.
+    TurnHue(colour::TurnHue),
 }
 
 /// Refuses operands unless there are `count` of them.
