@@ -13,5 +13,5 @@ mod movement;
 mod pool;
 mod random;
 mod reduce;
-mod softmax;
 mod resample;
+mod softmax;

@@ -16,9 +16,9 @@ pub mod movement;
 pub mod pool;
 pub mod random;
 pub mod reduce;
+pub mod resample;
 mod rows;
 pub mod softmax;
-pub mod resample;
 pub mod source;
 
 use crate::autodiff::Differentiated;
