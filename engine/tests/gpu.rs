@@ -1,6 +1,7 @@
 //! The GPU runtime against the CPU runtime, and its own promises: shared states, loops without
 //! readback or allocation, memory as planned, errors instead of panics.
 
+use unperturb_engine::runtime::gpu::AdapterKind;
 use unperturb_engine::{Device, EngineError, Graph, Session, Value};
 
 fn gpu() -> Device {
@@ -221,12 +222,59 @@ fn long_loops_are_cut_and_stay_in_order() {
 }
 
 #[test]
+fn profiles_name_every_launch() {
+    let graph = Graph::new();
+    let (x, w) = (graph.state("x", [64, 128]), graph.state("w", [128, 128]));
+    let product = x.matmul(w).matmul(w);
+    graph.output("y", product.tanh());
+    for device in [gpu(), Device::cpu()] {
+        let mut session = Session::new(&device);
+        let program = session.compile(&graph).expect("compiles");
+        session.write("x", &noise(64 * 128, 12)).expect("writes");
+        session.write("w", &noise(128 * 128, 13)).expect("writes");
+        let profile = session.profile(&program).expect("is timed");
+        let kind = |label: &str| profile.iter().find(|kind| kind.label == label).copied();
+        let matmul = kind("matmul").expect("there are products");
+        assert_eq!(profile.len(), 2, "{profile:?}");
+        assert_eq!(profile.iter().map(|kind| kind.launches).sum::<usize>(), 3);
+        assert_eq!(matmul.launches, 2);
+        assert!(profile.iter().all(|kind| kind.seconds > 0.0 && kind.seconds < 10.0), "{profile:?}");
+        // A profiled run is a run.
+        assert!(session.read("y").expect("reads").iter().any(|&y| y != 0.0));
+        assert_eq!(session.counters().runs, 1);
+    }
+}
+
+#[test]
+fn a_program_beyond_memory_is_refused() {
+    // Many tensors, each small enough to bind, more than any machine holds.
+    let Device::Gpu(device) = gpu() else { unreachable!("asked for a GPU") };
+    let words = device.report().max_binding_bytes as usize / 8;
+    let tensors = (1 << 40) / (4 * words);
+    let graph = Graph::new();
+    for index in 0..tensors {
+        graph.state(format!("x{index}"), [words]);
+    }
+    graph.output("y", graph.state("x0", [words]) + 1.0);
+    let mut session = Session::new(&gpu());
+    let error = session.compile(&graph).expect_err("does not fit");
+    assert!(matches!(error, EngineError::OutOfMemory { .. }), "{error}");
+    assert!(error.to_string().contains("use a smaller batch"), "{error}");
+    // Where the device uses the machine's memory, that is known before anything is made.
+    if device.report().kind == AdapterKind::Software {
+        assert_eq!(session.counters().allocations, 0);
+    }
+}
+
+#[test]
 fn a_tensor_beyond_the_binding_limit_is_refused() {
     let Device::Gpu(device) = gpu() else { unreachable!("asked for a GPU") };
     let words = device.report().max_binding_bytes as usize / 4 + 1;
     let graph = Graph::new();
     graph.output("y", graph.state("x", [words]) + 1.0);
-    let error = Session::new(&gpu()).compile(&graph).expect_err("is too large");
+    let mut session = Session::new(&gpu());
+    let error = session.compile(&graph).expect_err("is too large");
+    assert_eq!(session.counters().allocations, 0);
     assert!(matches!(error, EngineError::BufferTooLarge { .. }), "{error}");
     assert!(error.to_string().contains("use a smaller batch"), "{error}");
 }

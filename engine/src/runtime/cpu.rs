@@ -1,12 +1,14 @@
 //! Replays plans on the CPU. Kernels use rayon inside; steps run one after another.
 
+use std::time::Instant;
+
 use bytemuck::cast_slice_mut;
 
 use super::memory::{expect_available, out_of_memory};
 use super::{Backend, Counters};
 use crate::error::EngineError;
 use crate::graph::{State, Trace};
-use crate::plan::{Place, Plan};
+use crate::plan::{Place, Plan, Step};
 
 /// The memory a kernel works on.
 pub struct Buffers<'a> {
@@ -50,6 +52,24 @@ struct Loaded {
 }
 
 impl CpuBackend {
+    /// Runs a program and calls `after` at the end of each step.
+    fn run_once(&mut self, program: usize, mut after: impl FnMut(&Step)) {
+        let Loaded { plan, states, slabs } = &mut self.programs[program];
+        for step in &plan.steps {
+            let memory = Memory { states: &mut self.states, numbers: states, slabs };
+            step.op.operation().cpu(&step.signature, memory.buffers(step));
+            after(step);
+        }
+        for &(source, target, words) in &plan.assigns {
+            let (Place::Slab(source), Place::State(target)) = (source, target) else {
+                unreachable!("the planner assigns from slabs to states")
+            };
+            self.states[states[target]][..words].copy_from_slice(&slabs[source][..words]);
+        }
+        self.counters.runs += 1;
+        self.counters.launches += plan.steps.len() as u64;
+    }
+
     fn allocate(&mut self, words: usize) -> Result<Vec<u32>, EngineError> {
         let mut buffer = Vec::new();
         let size = words + GUARD.len();
@@ -87,30 +107,37 @@ impl Backend for CpuBackend {
         })
     }
 
+    fn expect_room(&self, plan: &Plan, new_states: &[&State]) -> Result<(), EngineError> {
+        let states = new_states.iter().map(|state| 4 * state.ty.words() as u64);
+        expect_available(plan.slab_bytes() + states.sum::<u64>())
+    }
+
     fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
-        expect_available(plan.slab_bytes())?;
         let slabs = plan.slabs.iter().map(|&words| self.allocate(words)).collect::<Result<_, _>>()?;
         self.programs.push(Loaded { plan, states, slabs });
         Ok(())
     }
 
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
-        let Loaded { plan, states, slabs } = &mut self.programs[program];
         for _ in 0..times {
-            for step in &plan.steps {
-                let memory = Memory { states: &mut self.states, numbers: states, slabs };
-                step.op.operation().cpu(&step.signature, memory.buffers(step));
-            }
-            for &(source, target, words) in &plan.assigns {
-                let (Place::Slab(source), Place::State(target)) = (source, target) else {
-                    unreachable!("the planner assigns from slabs to states")
-                };
-                self.states[states[target]][..words].copy_from_slice(&slabs[source][..words]);
-            }
-            self.counters.runs += 1;
-            self.counters.launches += plan.steps.len() as u64;
+            self.run_once(program, |_| ());
         }
         Ok(())
+    }
+
+    fn wait(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError> {
+        let mut times = Vec::new();
+        let mut last = Instant::now();
+        self.run_once(program, |step| {
+            let now = Instant::now();
+            times.push((step.op.operation().name(), (now - last).as_secs_f64()));
+            last = now;
+        });
+        Ok(times)
     }
 
     fn counters(&self) -> Counters {
@@ -149,7 +176,7 @@ impl<'a> Memory<'a> {
         }
     }
 
-    fn buffers(mut self, step: &crate::plan::Step) -> Buffers<'a> {
+    fn buffers(mut self, step: &Step) -> Buffers<'a> {
         let output = self.pointer(step.output);
         let scratch = step.scratch.first().map(|&place| (self.pointer(place), self.words(place)));
         let inputs: Vec<*mut u32> = step.inputs.iter().map(|&place| self.pointer(place)).collect();

@@ -93,6 +93,17 @@ pub struct Counters {
     pub runs: u64,
 }
 
+/// The time that one kind of kernel took in a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KernelTime {
+    /// Its name.
+    pub label: &'static str,
+    /// How many ran.
+    pub launches: usize,
+    /// Seconds of all of them.
+    pub seconds: f64,
+}
+
 /// What a runtime does for a session. Words are the raw bits of `f32` or `u32` elements.
 pub(crate) trait Backend: Send {
     /// Makes a state of zeros; states are numbered in the order they are made.
@@ -103,11 +114,18 @@ pub(crate) trait Backend: Send {
     fn read(&mut self, state: usize) -> Result<Vec<u32>, EngineError>;
     /// Plans a program for this runtime.
     fn plan(&self, trace: &crate::graph::Trace) -> Plan;
+    /// Refuses a program, and the states it would add, if it can be told that the device does not
+    /// hold them.
+    fn expect_room(&self, plan: &Plan, new_states: &[&State]) -> Result<(), EngineError>;
     /// Makes a program's buffers and kernels; programs are numbered in the order they are made.
     /// `states` gives the session's number for each state of the plan.
     fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError>;
     /// Runs a program `times` times, without a readback or an allocation.
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError>;
+    /// Waits until all that was asked for is done.
+    fn wait(&mut self) -> Result<(), EngineError>;
+    /// Runs a program once and tells the seconds of each kernel, in order.
+    fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError>;
     /// What was done so far.
     fn counters(&self) -> Counters;
     /// Fills everything but the states with NaN patterns.
@@ -160,6 +178,8 @@ impl Session {
                 return Err(EngineError::StateConflict { name, first, second: state.ty.clone() });
             }
         }
+        let new = |state: &&State| !self.names.contains_key(&state.name);
+        self.backend.expect_room(&plan, &plan.states.iter().filter(new).collect::<Vec<_>>())?;
         let mut states = Vec::new();
         for state in &plan.states {
             let number = match self.names.get(&state.name) {
@@ -184,6 +204,35 @@ impl Session {
     /// What the device reports.
     pub fn run(&mut self, program: &Program, times: usize) -> Result<(), EngineError> {
         self.backend.run(program.index, times)
+    }
+
+    /// Waits until everything asked of the device is done. Only timing needs this: reading waits by
+    /// itself.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn wait(&mut self) -> Result<(), EngineError> {
+        self.backend.wait()
+    }
+
+    /// Runs `program` once and tells where the time went: for each kind of kernel how many were
+    /// launched and their seconds on the device's own clock, slowest kind first.
+    ///
+    /// # Errors
+    /// What the device reports, or that it has no such clock.
+    pub fn profile(&mut self, program: &Program) -> Result<Vec<KernelTime>, EngineError> {
+        let mut kinds: Vec<KernelTime> = Vec::new();
+        for (label, seconds) in self.backend.profile(program.index)? {
+            match kinds.iter_mut().find(|kind| kind.label == label) {
+                Some(kind) => {
+                    kind.launches += 1;
+                    kind.seconds += seconds;
+                }
+                None => kinds.push(KernelTime { label, launches: 1, seconds }),
+            }
+        }
+        kinds.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        Ok(kinds)
     }
 
     /// Replaces the contents of the state `name`.

@@ -5,7 +5,8 @@ use wgpu::CommandEncoderDescriptor;
 use super::GpuDevice;
 use super::buffers::{Allocator, Tensor, overrun};
 use super::pace::Pace;
-use super::program::{Parameters, Program, lower};
+use super::profile;
+use super::program::{Program, parameter_words};
 use crate::error::EngineError;
 use crate::graph::{State, Trace};
 use crate::plan::Plan;
@@ -51,50 +52,70 @@ impl Backend for GpuBackend {
 
     fn plan(&self, trace: &Trace) -> Plan {
         let mut plan = Plan::new(trace, |op, signature| op.operation().gpu(signature).scratch);
-        plan.parameter_words = Parameters::pack(&lower(&plan), &self.device).words();
+        plan.parameter_words = parameter_words(&plan, &self.device);
         plan
     }
 
+    fn expect_room(&self, plan: &Plan, new_states: &[&State]) -> Result<(), EngineError> {
+        let states = new_states.iter().map(|state| state.ty.words());
+        let sizes = plan.slabs.iter().copied().chain(states).map(|words| 4 * words as u64);
+        self.device.expect_room(&sizes.collect::<Vec<_>>())
+    }
+
     fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
-        self.device.expect_available(plan.slab_bytes())?;
         let states: Vec<&Tensor> = states.iter().map(|&state| &self.states[state]).collect();
         self.programs.push(Program::new(&self.device, &mut self.allocator, &plan, &states)?);
+        self.pace.add_program();
         Ok(())
     }
 
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
-        let program = &self.programs[program];
+        let number = program;
+        let program = &self.programs[number];
         let encoder = || self.device.wgpu().create_command_encoder(&CommandEncoderDescriptor::default());
-        // One encoder may hold several short runs, and a long run may take several.
-        let (mut open, mut encoded) = (encoder(), 0);
-        for _ in 0..times {
+        // One submission may hold several short runs, and a long run may take several submissions.
+        let (mut open, mut encoded) = (None, 0);
+        for run in 1..=times {
             let mut next = 0;
-            while next < program.dispatches() {
-                let room = self.pace.dispatches().saturating_sub(encoded).max(1);
+            loop {
+                let room = self.pace.dispatches(number).saturating_sub(encoded).max(1);
                 let end = program.dispatches().min(next + room);
-                program.encode(next..end, &mut open);
+                let commands = open.get_or_insert_with(encoder);
+                program.encode(next..end, commands, |_, _| ());
                 encoded += end - next;
                 next = end;
-                if encoded >= self.pace.dispatches() && next < program.dispatches() {
-                    self.pace.submit(&self.device, std::mem::replace(&mut open, encoder()), encoded)?;
+                let ends = next == program.dispatches();
+                if ends {
+                    program.encode_assigns(commands);
+                }
+                let full = encoded >= self.pace.dispatches(number) || (ends && run == times);
+                if let Some(commands) = open.take_if(|_| full) {
+                    self.pace.submit(&self.device, commands, number, encoded)?;
                     encoded = 0;
                 }
+                if ends {
+                    break;
+                }
             }
-            program.encode_assigns(&mut open);
-            // A run without dispatches still copies.
-            encoded = encoded.max(1);
-            if encoded >= self.pace.dispatches() {
-                self.pace.submit(&self.device, std::mem::replace(&mut open, encoder()), encoded)?;
-                encoded = 0;
-            }
-            let counters = &mut self.allocator.counters;
-            counters.runs += 1;
-            counters.launches += program.dispatches() as u64;
         }
-        if encoded > 0 {
-            self.pace.submit(&self.device, open, encoded)?;
-        }
+        let counters = &mut self.allocator.counters;
+        counters.runs += times as u64;
+        counters.launches += (times * program.dispatches()) as u64;
         Ok(())
+    }
+
+    fn wait(&mut self) -> Result<(), EngineError> {
+        self.pace.drain(&self.device)
+    }
+
+    fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError> {
+        let program = &self.programs[program];
+        let seconds = profile::seconds(&self.device, program)?;
+        let counters = &mut self.allocator.counters;
+        counters.runs += 1;
+        counters.launches += program.dispatches() as u64;
+        counters.readbacks += 1;
+        Ok(program.labels().zip(seconds).collect())
     }
 
     fn poison(&mut self) {

@@ -4,7 +4,7 @@ use wgpu::{Buffer, BufferDescriptor, BufferUsages};
 
 use super::device::GpuDevice;
 use super::staging::Span;
-use crate::error::{EngineError, readable_bytes};
+use crate::error::EngineError;
 use crate::runtime::Counters;
 
 /// Words behind every tensor that no kernel may touch, where debug assertions are on. Shaders see
@@ -34,14 +34,7 @@ impl Allocator {
     /// Larger than the device can bind, or out of memory.
     pub fn tensor(&mut self, label: &str, words: usize) -> Result<Tensor, EngineError> {
         let bytes = 4 * words.max(1) as u64;
-        let limit = self.device.report().max_binding_bytes - guard_bytes();
-        if bytes > limit {
-            return Err(EngineError::BufferTooLarge {
-                device: self.device.report().name.clone(),
-                needed: readable_bytes(bytes),
-                limit: readable_bytes(limit),
-            });
-        }
+        self.device.expect_room(&[bytes + guard_bytes()])?;
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let buffer = self.make(label, bytes + guard_bytes(), usage)?;
         self.count(bytes);

@@ -6,19 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use wgpu::{
-    DeviceDescriptor, DeviceLostReason, ErrorFilter, Features, MemoryHints, PollType, SubmissionIndex,
-};
+use wgpu::{DeviceDescriptor, ErrorFilter, Features, MemoryHints, PollError, PollType, SubmissionIndex};
 
 use super::adapters::{self, AdapterKind, AdapterReport};
 use super::pipelines::Pipelines;
 use super::staging::Staging;
-use crate::error::EngineError;
+use crate::error::{EngineError, readable_bytes};
 use crate::runtime::memory::{expect_available, out_of_memory};
 
 /// How long one submission may take before the device counts as hung. Submissions are cut to a
 /// small part of a second; this leaves room for slow devices and for compilers that run late.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A GPU. Clones share it.
 #[derive(Clone)]
@@ -65,7 +63,7 @@ impl GpuDevice {
         Ok(device)
     }
 
-    fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<GpuDevice, EngineError> {
+    pub(super) fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<GpuDevice, EngineError> {
         let limits = adapter.limits();
         let descriptor = DeviceDescriptor {
             label: Some("unperturb"),
@@ -84,10 +82,8 @@ impl GpuDevice {
             lock(&record).get_or_insert(error.to_string());
         }));
         let record = fault.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != DeviceLostReason::Destroyed {
-                lock(&record).get_or_insert(format!("the device was lost: {message}"));
-            }
+        device.set_device_lost_callback(move |_, message| {
+            lock(&record).get_or_insert(format!("the device was lost: {message}"));
         });
         let (pipelines, staging) = (Pipelines::default(), Staging::default());
         Ok(GpuDevice {
@@ -120,11 +116,20 @@ impl GpuDevice {
         &self.shared.staging
     }
 
-    /// Refuses a program too large for the memory, where that can be told beforehand: software
-    /// adapters take the machine's own.
-    pub(super) fn expect_available(&self, bytes: u64) -> Result<(), EngineError> {
-        match self.report().kind {
-            AdapterKind::Software => expect_available(bytes),
+    /// Refuses buffers of these sizes in bytes if that can be told beforehand: one is more than a
+    /// shader can see, or all are more than the machine has left, where the device uses the
+    /// machine's own memory.
+    pub(super) fn expect_room(&self, sizes: &[u64]) -> Result<(), EngineError> {
+        let AdapterReport { name, kind, max_binding_bytes, .. } = self.report();
+        if let Some(&bytes) = sizes.iter().max().filter(|bytes| *bytes > max_binding_bytes) {
+            return Err(EngineError::BufferTooLarge {
+                device: name.clone(),
+                needed: readable_bytes(bytes),
+                limit: readable_bytes(*max_binding_bytes),
+            });
+        }
+        match kind {
+            AdapterKind::Software | AdapterKind::Integrated => expect_available(sizes.iter().sum()),
             _ => Ok(()),
         }
     }
@@ -156,18 +161,30 @@ impl GpuDevice {
 
     /// Waits until a submission is done, but not for ever.
     pub(super) fn wait(&self, submission: SubmissionIndex) -> Result<(), EngineError> {
-        let wait = PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };
+        if self.poll(submission, PATIENCE)? {
+            return Ok(());
+        }
+        let (name, seconds) = (&self.report().name, PATIENCE.as_secs());
+        Err(EngineError::Gpu(format!("{name} did not answer within {seconds} s")))
+    }
+
+    /// Whether a submission is done.
+    pub(super) fn is_done(&self, submission: &SubmissionIndex) -> Result<bool, EngineError> {
+        self.poll(submission.clone(), Duration::ZERO)
+    }
+
+    fn poll(&self, submission: SubmissionIndex, timeout: Duration) -> Result<bool, EngineError> {
+        let wait = PollType::Wait { submission_index: Some(submission), timeout: Some(timeout) };
         // wgpu panics when it finds the device lost while waiting.
         let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu().poll(wait)));
         self.check()?;
         match polled {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(EngineError::Gpu(format!(
-                "no answer from {} after {} s: {error}",
-                self.report().name,
-                PATIENCE.as_secs()
-            ))),
-            Err(_) => Err(EngineError::Gpu("the device was lost".into())),
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(PollError::Timeout)) => Ok(false),
+            // A lost device accepts no submission, so that there is none to wait for.
+            Ok(Err(PollError::WrongSubmissionIndex(..))) | Err(_) => {
+                Err(EngineError::Gpu("the device was lost".into()))
+            }
         }
     }
 }

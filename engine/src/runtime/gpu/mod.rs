@@ -4,10 +4,15 @@ mod adapters;
 mod backend;
 mod buffers;
 mod device;
+mod interface;
 mod launch;
 mod pace;
+mod parameters;
 mod pipelines;
+mod profile;
 mod program;
+#[cfg(test)]
+mod shaders;
 mod staging;
 mod unroll;
 

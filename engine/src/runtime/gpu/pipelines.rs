@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use rayon::prelude::*;
 use wgpu::{
-    BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType,
+    BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferSize,
     ComputePipeline, ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayoutDescriptor,
     ShaderModule, ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
 use super::device::{GpuDevice, lock};
-use super::launch::{Access, Binding, Launch};
+use super::interface::{self, Declared};
+use super::launch::{Access, Launch};
+use super::parameters;
 use crate::error::EngineError;
 
 const PRELUDE: &str = include_str!("../../../../shaders/lib/prelude.wgsl");
@@ -30,49 +33,65 @@ pub(super) struct Pipelines {
     known: Mutex<HashMap<Key, Arc<Pipeline>>>,
 }
 
-/// How many vectors of four words the parameters of `launch` take. At least one, so that every
-/// shader has the same first binding.
-pub(super) fn parameter_vectors(launch: &Launch) -> usize {
-    launch.params.len().div_ceil(4).max(1)
-}
-
 /// The whole shader of `launch`.
 pub(super) fn full_source(launch: &Launch) -> String {
-    let prelude = PRELUDE.replace("PARAM_VECTORS", &parameter_vectors(launch).to_string());
+    let prelude = PRELUDE.replace("PARAM_VECTORS", &parameters::vectors(launch).to_string());
     prelude + "\n" + &launch.source
 }
 
+fn key(launch: &Launch) -> Key {
+    (full_source(launch), launch.bindings.iter().map(|binding| binding.access).collect())
+}
+
 impl Pipelines {
-    /// The pipeline of `launch`, compiled at its first use.
-    pub fn get(&self, device: &GpuDevice, launch: &Launch) -> Result<Arc<Pipeline>, EngineError> {
-        let accesses = launch.bindings.iter().map(|binding| binding.access).collect();
-        let key = (full_source(launch), accesses);
-        if let Some(known) = lock(&self.known).get(&key) {
-            return Ok(known.clone());
+    /// The pipelines of `launches`, in their order. New ones are compiled, on all threads: drivers
+    /// take from milliseconds to a second for each.
+    pub fn get(&self, device: &GpuDevice, launches: &[&Launch]) -> Result<Vec<Arc<Pipeline>>, EngineError> {
+        let keys: Vec<Key> = launches.iter().map(|launch| key(launch)).collect();
+        let mut missing: HashMap<&Key, &Launch> = keys.iter().zip(launches.iter().copied()).collect();
+        missing.retain(|key, _| !lock(&self.known).contains_key(*key));
+        let made: Vec<(&Key, Pipeline)> = missing
+            .into_par_iter()
+            .map(|(key, launch)| compile(device, launch, &key.0).map(|pipeline| (key, pipeline)))
+            .collect::<Result<_, _>>()?;
+        let mut known = lock(&self.known);
+        for (key, pipeline) in made {
+            // Another session may have compiled the same shader meanwhile; the first one stays.
+            known.entry(key.clone()).or_insert_with(|| Arc::new(pipeline));
         }
-        let made = device.guarded(0, || compile(device.wgpu(), launch, &key.0));
-        let pipeline = Arc::new(made.map_err(|error| match error {
-            EngineError::Gpu(message) => EngineError::Gpu(format!(
-                "the shader of '{}' does not compile: {message}\n{}",
-                launch.label,
-                numbered(&key.0)
-            )),
-            other => other,
-        })?);
-        Ok(lock(&self.known).entry(key).or_insert(pipeline).clone())
+        Ok(keys.iter().map(|key| known[key].clone()).collect())
     }
 }
 
-fn compile(device: &wgpu::Device, launch: &Launch, source: &str) -> Pipeline {
-    let label = Some(launch.label);
-    let module = shader_module(device, launch.label, source);
-    let entries: Vec<BindGroupLayoutEntry> = std::iter::once(BufferBindingType::Uniform)
-        .chain(launch.bindings.iter().map(storage))
+fn compile(device: &GpuDevice, launch: &Launch, source: &str) -> Result<Pipeline, EngineError> {
+    let refused = |message: String| {
+        let label = launch.label;
+        let message = format!("the shader of '{label}' is refused: {message}\n{}", numbered(source));
+        EngineError::Gpu(message)
+    };
+    let bindings = interface::declared(launch, source).map_err(refused)?;
+    let compiled = device.guarded(0, || make(device.wgpu(), launch.label, &bindings, source));
+    compiled.map_err(|error| match error {
+        EngineError::Gpu(message) => refused(message),
+        other => other,
+    })
+}
+
+fn make(device: &wgpu::Device, label: &str, bindings: &[Declared], source: &str) -> Pipeline {
+    let module = shader_module(device, label, source);
+    let label = Some(label);
+    let entries: Vec<BindGroupLayoutEntry> = bindings
+        .iter()
         .zip(0..)
-        .map(|(ty, binding)| BindGroupLayoutEntry {
+        .map(|(&Declared { ty, bytes }, binding)| BindGroupLayoutEntry {
             binding,
             visibility: ShaderStages::COMPUTE,
-            ty: BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            // With a size the check is made once, at binding, and not again at every dispatch.
+            ty: BindingType::Buffer {
+                ty,
+                has_dynamic_offset: false,
+                min_binding_size: BufferSize::new(bytes),
+            },
             count: None,
         })
         .collect();
@@ -106,10 +125,65 @@ fn shader_module(device: &wgpu::Device, label: &str, source: &str) -> ShaderModu
     unsafe { device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked()) }
 }
 
-fn storage(binding: &Binding) -> BufferBindingType {
-    BufferBindingType::Storage { read_only: binding.access == Access::Read }
-}
-
 fn numbered(source: &str) -> String {
     source.lines().zip(1..).map(|(line, number)| format!("{number:4} {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::launch::Binding;
+    use super::*;
+
+    fn refusal(source: &'static str) -> String {
+        let device = GpuDevice::open(None).expect("GPU tests need an adapter");
+        let bindings = vec![Binding::write_output()];
+        let launch =
+            Launch { label: "wrong", source: source.into(), bindings, params: vec![], workgroups: 1 };
+        let refused = device.pipelines().get(&device, &[&launch]).map(|_| ());
+        let message = refused.expect_err("the shader is wrong").to_string();
+        assert!(message.contains("'wrong'") && message.contains(source.lines().next().unwrap_or_default()));
+        message
+    }
+
+    #[test]
+    fn a_wrong_shader_is_refused_with_its_label_and_source() {
+        let message = refusal("@compute @workgroup_size(1) fn main() { let a = unknown; }");
+        assert!(message.contains("unknown"), "{message}");
+        // Parses, and only the validator finds it.
+        let message = refusal(
+            "@compute @workgroup_size(1) fn main() { let a = f() + 1.0; } fn f() -> u32 { return 1u; }",
+        );
+        assert!(message.contains("refused"), "{message}");
+        let message = refusal("@compute @workgroup_size(1) fn other() { }");
+        assert!(message.contains("main"), "{message}");
+    }
+
+    #[test]
+    fn bindings_must_agree_with_the_shader() {
+        let declaring = |declaration: &str| {
+            let source = format!("{declaration}\n@compute @workgroup_size(1) fn main() {{ _ = y[0]; }}");
+            refusal(source.leak())
+        };
+        let message = declaring("@group(0) @binding(1) var<storage, read> y: array<f32>;");
+        assert!(message.contains("read_only: true"), "{message}");
+        let message = declaring("@group(0) @binding(2) var<storage, read_write> y: array<f32>;");
+        assert!(message.contains("beyond the 1 bindings"), "{message}");
+    }
+
+    #[test]
+    fn equal_shaders_are_compiled_once() {
+        let device = GpuDevice::open(None).expect("GPU tests need an adapter");
+        let source = "@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+            @compute @workgroup_size(1) fn main() { y[0] = 1.0; }";
+        let launch = |params: Vec<u32>| {
+            let bindings = vec![Binding::write_output()];
+            Launch { label: "once", source: source.into(), bindings, params, workgroups: 1 }
+        };
+        let launches = [launch(vec![1]), launch(vec![2, 3]), launch(vec![0; 5])];
+        let made = device.pipelines().get(&device, &launches.each_ref()).expect("compiles");
+        assert!(Arc::ptr_eq(&made[0], &made[1]));
+        assert!(!Arc::ptr_eq(&made[0], &made[2]), "another number of parameter vectors is another shader");
+        let again = device.pipelines().get(&device, &[&launches[2]]).expect("compiles");
+        assert!(Arc::ptr_eq(&made[2], &again[0]));
+    }
 }

@@ -1,6 +1,6 @@
 //! A plan with its buffers, pipelines and bind groups: ready to be encoded.
 
-use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use wgpu::{
@@ -11,12 +11,21 @@ use wgpu::{
 use super::buffers::{Allocator, Tensor};
 use super::device::GpuDevice;
 use super::launch::{Launch, Lowered, Slot};
-use super::pipelines::{Pipeline, parameter_vectors};
+use super::parameters::{self, Parameters};
+use super::pipelines::Pipeline;
 use crate::error::EngineError;
 use crate::plan::{Place, Plan, Step};
 
-/// One dispatch, bound.
+/// What a run of a program does.
+pub(super) struct Program {
+    pub slabs: Vec<Tensor>,
+    dispatches: Vec<Dispatch>,
+    assigns: Vec<Assign>,
+}
+
+/// One launch, bound.
 struct Dispatch {
+    label: &'static str,
     pipeline: Arc<Pipeline>,
     bindings: BindGroup,
     grid: (u32, u32),
@@ -29,21 +38,27 @@ struct Assign {
     bytes: u64,
 }
 
-/// What a run of a program does.
-pub(super) struct Program {
-    pub slabs: Vec<Tensor>,
-    dispatches: Vec<Dispatch>,
-    assigns: Vec<Assign>,
+/// What each step of `plan` launches, but for launches of nothing.
+fn lower(plan: &Plan) -> Vec<Lowered> {
+    let mut lowered: Vec<Lowered> =
+        plan.steps.iter().map(|step| step.op.operation().gpu(&step.signature)).collect();
+    lowered.iter_mut().for_each(|lowered| lowered.launches.retain(|launch| launch.workgroups > 0));
+    lowered
 }
 
-/// What each step of `plan` launches.
-pub(super) fn lower(plan: &Plan) -> Vec<Lowered> {
-    plan.steps.iter().map(|step| step.op.operation().gpu(&step.signature)).collect()
+fn pack(lowered: &[Lowered], device: &GpuDevice) -> Parameters {
+    let launches = lowered.iter().flat_map(|lowered| &lowered.launches);
+    Parameters::pack(launches, device.limits().min_uniform_buffer_offset_alignment)
+}
+
+/// Words of the parameters of all launches of `plan`.
+pub(super) fn parameter_words(plan: &Plan, device: &GpuDevice) -> usize {
+    pack(&lower(plan), device).words.len()
 }
 
 impl Program {
-    /// Makes the slabs of `plan`, compiles its shaders and binds them. `states` holds each
-    /// state of the plan.
+    /// Makes the slabs of `plan`, compiles its shaders and binds them. `states` holds each state of
+    /// the plan.
     pub fn new(
         device: &GpuDevice,
         allocator: &mut Allocator,
@@ -51,41 +66,28 @@ impl Program {
         states: &[&Tensor],
     ) -> Result<Program, EngineError> {
         let lowered = lower(plan);
+        let launches: Vec<&Launch> = lowered.iter().flat_map(|lowered| &lowered.launches).collect();
+        let pipelines = device.pipelines().get(device, &launches)?;
         let slabs: Vec<Tensor> =
             plan.slabs.iter().map(|&words| allocator.tensor("slab", words)).collect::<Result<_, _>>()?;
         let buffer = |place: Place| match place {
             Place::State(index) => &states[index].buffer,
             Place::Slab(index) => &slabs[index].buffer,
         };
-        let parameters = Parameters::pack(&lowered, device);
+        let parameters = pack(&lowered, device);
         let parameter_buffer = allocator.uniform("parameters", &parameters.words)?;
-        let mut dispatches = Vec::new();
-        for (step, lowered) in plan.steps.iter().zip(&lowered) {
-            for launch in lowered.launches.iter().filter(|launch| launch.workgroups > 0) {
-                let pipeline = device.pipelines().get(device, launch)?;
-                let size = 16 * parameter_vectors(launch) as u64;
-                let first = BufferBinding {
-                    buffer: &parameter_buffer,
-                    offset: parameters.offset(launch),
-                    size: BufferSize::new(size),
-                };
-                let rest = launch.bindings.iter().map(|binding| buffer(place(step, binding.slot)));
-                let entries: Vec<BindGroupEntry> = std::iter::once(BindingResource::Buffer(first))
-                    .chain(rest.map(Buffer::as_entire_binding))
-                    .zip(0..)
-                    .map(|(resource, binding)| BindGroupEntry { binding, resource })
-                    .collect();
-                let label = Some(launch.label);
-                let bindings = device
-                    .guarded(0, || {
-                        let layout = &pipeline.layout;
-                        let entries = &entries;
-                        device.wgpu().create_bind_group(&BindGroupDescriptor { label, layout, entries })
-                    })
-                    .map_err(|error| in_launch(launch, error))?;
-                let grid = folded_grid(launch, device.report().max_workgroups_per_axis)?;
-                dispatches.push(Dispatch { pipeline, bindings, grid });
-            }
+        let steps =
+            plan.steps.iter().zip(&lowered).flat_map(|(step, low)| low.launches.iter().map(move |_| step));
+        let mut dispatches = Vec::with_capacity(launches.len());
+        for ((step, launch), pipeline) in steps.zip(launches).zip(pipelines) {
+            let mut resources = vec![BindingResource::Buffer(BufferBinding {
+                buffer: &parameter_buffer,
+                offset: parameters.offset(launch),
+                size: BufferSize::new(16 * parameters::vectors(launch) as u64),
+            })];
+            let tensors = launch.bindings.iter().map(|binding| buffer(place(step, binding.slot)));
+            resources.extend(tensors.map(Buffer::as_entire_binding));
+            dispatches.push(Dispatch::new(device, launch, pipeline, resources)?);
         }
         let assigns = plan
             .assigns
@@ -105,10 +107,29 @@ impl Program {
         self.dispatches.len()
     }
 
-    /// Encodes the dispatches of that range.
-    pub fn encode(&self, range: std::ops::Range<usize>, encoder: &mut CommandEncoder) {
+    /// The label of each dispatch.
+    pub fn labels(&self) -> impl Iterator<Item = &'static str> {
+        self.dispatches.iter().map(|dispatch| dispatch.label)
+    }
+
+    /// Encodes the dispatches of that range. `between` is called before each and after the last,
+    /// with its number within the range.
+    pub fn encode(
+        &self,
+        range: Range<usize>,
+        encoder: &mut CommandEncoder,
+        mut between: impl FnMut(&mut ComputePass, u32),
+    ) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        self.dispatches[range].iter().for_each(|dispatch| dispatch.encode(&mut pass));
+        let mut number = 0;
+        for dispatch in &self.dispatches[range] {
+            between(&mut pass, number);
+            pass.set_pipeline(&dispatch.pipeline.pipeline);
+            pass.set_bind_group(0, &dispatch.bindings, &[]);
+            pass.dispatch_workgroups(dispatch.grid.0, dispatch.grid.1, 1);
+            number += 1;
+        }
+        between(&mut pass, number);
     }
 
     /// Encodes the copies at the end of a run.
@@ -120,10 +141,29 @@ impl Program {
 }
 
 impl Dispatch {
-    fn encode(&self, pass: &mut ComputePass) {
-        pass.set_pipeline(&self.pipeline.pipeline);
-        pass.set_bind_group(0, &self.bindings, &[]);
-        pass.dispatch_workgroups(self.grid.0, self.grid.1, 1);
+    fn new(
+        device: &GpuDevice,
+        launch: &Launch,
+        pipeline: Arc<Pipeline>,
+        resources: Vec<BindingResource>,
+    ) -> Result<Dispatch, EngineError> {
+        let numbered = resources.into_iter().zip(0..);
+        let entries: Vec<BindGroupEntry> =
+            numbered.map(|(resource, binding)| BindGroupEntry { binding, resource }).collect();
+        let descriptor =
+            BindGroupDescriptor { label: Some(launch.label), layout: &pipeline.layout, entries: &entries };
+        let label = launch.label;
+        let bindings = device.guarded(0, || device.wgpu().create_bind_group(&descriptor)).map_err(
+            |error| match error {
+                EngineError::Gpu(message) => EngineError::Gpu(format!("'{label}' does not bind: {message}")),
+                other => other,
+            },
+        )?;
+        let grid =
+            folded_grid(launch.workgroups, device.report().max_workgroups_per_axis).ok_or_else(|| {
+                EngineError::Gpu(format!("'{label}' asks for {} workgroups, too many", launch.workgroups))
+            })?;
+        Ok(Dispatch { label, pipeline, bindings, grid })
     }
 }
 
@@ -135,56 +175,93 @@ fn place(step: &Step, slot: Slot) -> Place {
     }
 }
 
-/// The grid of `launch` as two axes, as even as the limit allows, so that few workgroups are in
-/// excess. `folded()` of the prelude is its inverse.
-fn folded_grid(launch: &Launch, limit: u32) -> Result<(u32, u32), EngineError> {
-    let rows = launch.workgroups.div_ceil(limit as usize);
-    let columns = launch.workgroups.div_ceil(rows);
-    match (u32::try_from(columns), u32::try_from(rows)) {
-        (Ok(columns), Ok(rows)) if rows <= limit => Ok((columns, rows)),
-        _ => {
-            let message = format!("{} workgroups are more than a grid holds", launch.workgroups);
-            Err(in_launch(launch, EngineError::Gpu(message)))
+/// A grid of at least `workgroups` as two axes of at most `limit`, with fewer in excess than it has
+/// rows. `folded()` of the prelude numbers them row by row. None where two axes do not hold them.
+fn folded_grid(workgroups: usize, limit: u32) -> Option<(u32, u32)> {
+    let rows = workgroups.div_ceil(limit as usize);
+    let columns = workgroups.div_ceil(rows);
+    (rows <= limit as usize).then_some((columns as u32, rows as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::buffers::overrun;
+    use super::super::launch::Binding;
+    use super::super::pace::Pace;
+    use super::*;
+    use crate::runtime::Counters;
+
+    #[test]
+    fn grids_fold_with_little_excess() {
+        assert_eq!(folded_grid(1, 65_535), Some((1, 1)));
+        assert_eq!(folded_grid(65_535, 65_535), Some((65_535, 1)));
+        assert_eq!(folded_grid(65_536, 65_535), Some((32_768, 2)));
+        assert_eq!(folded_grid(10, 3), None);
+        for workgroups in (1..3_000_000).step_by(9_973) {
+            let (columns, rows) = folded_grid(workgroups, 65_535).expect("fits");
+            let all = columns as usize * rows as usize;
+            assert!(columns <= 65_535 && all >= workgroups && all - workgroups < rows as usize);
         }
     }
-}
 
-fn in_launch(launch: &Launch, error: EngineError) -> EngineError {
-    match error {
-        EngineError::Gpu(message) => EngineError::Gpu(format!("'{}': {message}", launch.label)),
-        other => other,
+    /// A kernel that writes `words` words into a tensor of `size`.
+    fn filling(device: &GpuDevice, words: usize, size: usize) -> Result<Program, EngineError> {
+        let source = "@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+            @compute @workgroup_size(1)
+            fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
+              y[folded(workgroup, grid)] = params[0][0];
+            }";
+        let launch = Launch {
+            label: "filling",
+            source: source.into(),
+            bindings: vec![Binding::write_output()],
+            params: vec![words as u32],
+            workgroups: words,
+        };
+        let mut allocator = Allocator { device: device.clone(), counters: Counters::default() };
+        let pipeline = device.pipelines().get(device, &[&launch])?.remove(0);
+        let parameters = allocator.uniform("parameters", &[words as u32, 0, 0, 0])?;
+        let slabs = vec![allocator.tensor("slab", size)?];
+        let resources = vec![parameters.as_entire_binding(), slabs[0].buffer.as_entire_binding()];
+        let dispatches = vec![Dispatch::new(device, &launch, pipeline, resources)?];
+        Ok(Program { slabs, dispatches, assigns: vec![] })
     }
-}
 
-/// The parameters of all launches of a program, in one buffer. Equal ones are kept once.
-pub(super) struct Parameters {
-    words: Vec<u32>,
-    offsets: HashMap<Vec<u32>, u64>,
-}
+    fn run(device: &GpuDevice, program: &Program) -> Result<(), EngineError> {
+        let mut encoder = device.wgpu().create_command_encoder(&Default::default());
+        program.encode(0..program.dispatches(), &mut encoder, |_, _| ());
+        let mut pace = Pace::default();
+        pace.add_program();
+        pace.submit(device, encoder, 0, 1)?;
+        pace.drain(device)
+    }
 
-impl Parameters {
-    pub fn pack(lowered: &[Lowered], device: &GpuDevice) -> Parameters {
-        let aligned = device.limits().min_uniform_buffer_offset_alignment as usize / 4;
-        let mut parameters = Parameters { words: Vec::new(), offsets: HashMap::new() };
-        for launch in lowered.iter().flat_map(|lowered| &lowered.launches) {
-            if parameters.offsets.contains_key(&launch.params) {
-                continue;
-            }
-            let start = parameters.words.len().next_multiple_of(aligned.max(1));
-            parameters.words.resize(start, 0);
-            parameters.words.extend(&launch.params);
-            parameters.words.resize(start + 4 * parameter_vectors(launch), 0);
-            parameters.offsets.insert(launch.params.clone(), 4 * start as u64);
+    #[test]
+    fn a_write_past_the_end_is_found() {
+        let device = GpuDevice::open(None).expect("GPU tests need an adapter");
+        let overrun_after = |written: usize| {
+            let program = filling(&device, written, 8).expect("binds");
+            run(&device, &program).expect("runs");
+            let words = device.staging().read(&device, &[program.slabs[0].span()]).expect("reads");
+            assert_eq!(words, [written as u32; 8]);
+            overrun(&device, &[&program.slabs[0]]).expect("reads")
+        };
+        assert_eq!(overrun_after(8), None);
+        assert_eq!(overrun_after(9), Some(0));
+    }
+
+    #[test]
+    fn a_lost_device_is_an_error_and_not_a_panic() {
+        let (adapter, report) = super::super::adapters::find(None).expect("GPU tests need an adapter");
+        let device = GpuDevice::request(adapter, report.clone()).expect("opens");
+        let program = filling(&device, 8, 8).expect("binds");
+        run(&device, &program).expect("runs");
+        device.wgpu().destroy();
+        for _ in 0..2 {
+            let error = run(&device, &program).expect_err("the device is gone");
+            assert!(error.to_string().contains("lost"), "{error}");
         }
-        parameters
-    }
-
-    /// Words of the buffer.
-    pub fn words(&self) -> usize {
-        self.words.len()
-    }
-
-    fn offset(&self, launch: &Launch) -> u64 {
-        self.offsets[&launch.params]
+        assert!(device.staging().read(&device, &[program.slabs[0].span()]).is_err());
+        assert!(filling(&device, 8, 8).is_err());
     }
 }

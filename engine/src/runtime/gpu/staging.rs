@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use wgpu::{Buffer, BufferDescriptor, BufferUsages, CommandEncoderDescriptor, MapMode};
 
-use super::device::{GpuDevice, lock};
+use super::device::{GpuDevice, PATIENCE, lock};
 use crate::error::EngineError;
 
 /// More than this comes back in pieces.
@@ -97,7 +97,8 @@ fn read_batch(
     })?;
     device.wait(submission)?;
     let failed = |message: String| EngineError::Gpu(format!("reading back failed: {message}"));
-    let outcome = mapped.try_recv().map_err(|error| failed(error.to_string()))?;
+    // Another thread that polls the device may be the one to bring the news, a little later.
+    let outcome = mapped.recv_timeout(PATIENCE).map_err(|error| failed(error.to_string()))?;
     outcome.map_err(|error| failed(error.to_string()))?;
     let view = staging.slice(..bytes).get_mapped_range().map_err(|error| failed(error.to_string()))?;
     let start = result.len();
