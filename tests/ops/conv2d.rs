@@ -1,6 +1,7 @@
 use unperturb_engine::ops::conv2d::{Conv2d, Conv2dWeightGradient};
 use unperturb_engine::{EngineError, Graph, Pair};
 
+use crate::golden::{Golden, Tensor};
 use crate::harness::{Array, Case, Input};
 
 /// A convolution to test: batch, rows, columns and channels of the input, the rest by name.
@@ -233,4 +234,37 @@ fn impossible_sizes_are_refused() {
         g.state("x", [1, 1, 1, 3]).conv_transpose2d(g.state("w", [1, 1, 8, 3]), None, 1, 1, 0);
     });
     assert!(nothing_left.contains("at least 1"), "{nothing_left}");
+}
+
+/// Key of the golden file, shape of x and of the weight in PyTorch's order, stride, padding.
+type GoldenCase = (&'static str, [usize; 4], [usize; 4], usize, usize);
+
+#[test]
+fn as_pytorch() {
+    let golden = Golden::open("convolution");
+    let cases: [GoldenCase; 5] = [
+        ("conv-k3s1p1", [2, 5, 7, 6], [4, 5, 3, 3], 1, 1),
+        ("conv-k3s2p1", [2, 5, 7, 6], [4, 5, 3, 3], 2, 1),
+        ("conv-k5s1p2", [2, 3, 7, 6], [4, 3, 5, 5], 1, 2),
+        ("conv-k4s2p1", [2, 3, 8, 7], [4, 3, 4, 4], 2, 1),
+        ("conv-k1s2p0", [2, 5, 7, 6], [4, 5, 1, 1], 2, 0),
+    ];
+    for (key, x, weight, stride, padding) in cases {
+        let inputs = golden_inputs(key, x, weight, weight[0]);
+        golden.check(key, &inputs, |x| x[0].conv2d(x[1], Some(x[2]), stride, padding));
+    }
+    let cases: [(GoldenCase, usize); 3] = [
+        (("transpose-k4s2p1", [2, 5, 3, 4], [5, 3, 4, 4], 2, 1), 0),
+        (("transpose-k4s1p0", [2, 5, 1, 2], [5, 3, 4, 4], 1, 0), 0),
+        (("transpose-k3s2p1o1", [2, 5, 3, 4], [5, 3, 3, 3], 2, 1), 1),
+    ];
+    for ((key, x, weight, stride, padding), more) in cases {
+        let inputs = golden_inputs(key, x, weight, weight[1]);
+        golden.check(key, &inputs, |x| x[0].conv_transpose2d(x[1], Some(x[2]), stride, padding, more));
+    }
+}
+
+fn golden_inputs(key: &str, x: [usize; 4], weight: [usize; 4], out: usize) -> [(&'static str, Tensor); 3] {
+    let tensor = |name, shape: &[usize]| (name, Tensor::signed(&format!("convolution/{key}/{name}"), shape));
+    [tensor("x", &x), tensor("weight", &weight), tensor("bias", &[out])]
 }

@@ -7,6 +7,7 @@ mod conv2d;
 mod convert;
 mod cross_entropy;
 mod elementwise;
+mod golden;
 mod harness;
 mod matmul;
 mod movement;

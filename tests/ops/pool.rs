@@ -1,5 +1,6 @@
 use unperturb_engine::Graph;
 
+use crate::golden::{Golden, Tensor};
 use crate::harness::{Array, Case, Input};
 
 /// A pooling to test.
@@ -173,5 +174,17 @@ fn impossible_sizes_are_refused() {
         let (max, average) = refusal(shape, kernel, stride, padding);
         assert!(max.contains(complaint), "{max}");
         assert!(average.contains(complaint), "{average}");
+    }
+}
+
+#[test]
+fn as_pytorch() {
+    let golden = Golden::open("pooling");
+    for [height, width] in [[8, 8], [7, 9], [4, 5]] {
+        let mut x = Tensor::signed("pooling/x", &[2, 3, height, width]);
+        x.data.iter_mut().for_each(|x| *x -= 1.0);
+        let inputs = [("x", x)];
+        golden.check(&format!("max-{height}x{width}"), &inputs, |x| x[0].max_pool2d(3, 2, 1));
+        golden.check(&format!("average-{height}x{width}"), &inputs, |x| x[0].average_pool2d(3, 2, 1));
     }
 }
