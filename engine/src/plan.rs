@@ -135,6 +135,14 @@ impl Plan {
         self.slabs.iter().map(|&words| 4 * words as u64).sum()
     }
 
+    /// The states that a run changes.
+    pub fn assigned(&self) -> impl Iterator<Item = &State> {
+        self.assigns.iter().filter_map(|(_, target, _)| match target {
+            Place::State(index) => Some(&self.states[*index]),
+            Place::Slab(_) => None,
+        })
+    }
+
     /// Bytes of the states.
     pub fn state_bytes(&self) -> u64 {
         self.states.iter().map(|state| 4 * state.ty.words().max(1) as u64).sum()

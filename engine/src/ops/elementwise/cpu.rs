@@ -1,83 +1,156 @@
 //! CPU kernel: the program runs on blocks small enough for the first-level cache, so that a fused
 //! chain reads and writes main memory once.
 
+use std::cell::RefCell;
+
 use rayon::prelude::*;
 
 use super::broadcast::Walk;
-use super::program::{Binary, Code, Instruction, MAX_INSTRUCTIONS, Unary};
+use super::program::{Binary, Code, Instruction, MAX_INSTRUCTIONS, Register, Unary};
 use crate::ops::Signature;
 use crate::runtime::cpu::Buffers;
 
-/// Elements per block: 48 registers of them are 48 KiB.
-const BLOCK: usize = 256;
+/// Elements per block: 48 registers of them are 96 KiB, of which common programs use a tenth.
+const BLOCK: usize = 512;
 /// Elements per parallel task.
 const TASK: usize = 64 * BLOCK;
 
 type Registers = [[f32; BLOCK]; MAX_INSTRUCTIONS];
 
+thread_local! {
+    static REGISTERS: RefCell<Box<Registers>> = RefCell::new(Box::new([[0.0; BLOCK]; MAX_INSTRUCTIONS]));
+}
+
 pub fn run(code: &Code, signature: &Signature, mut buffers: Buffers) {
     let walk = Walk::new(signature);
     let (inputs, output) = buffers.f32();
+    let program = Program { code: &code.0, walk: &walk, inputs: &inputs };
     output.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
-        let mut registers: Registers = [[0.0; BLOCK]; MAX_INSTRUCTIONS];
-        for (block, result) in chunk.chunks_mut(BLOCK).enumerate() {
-            let start = task * TASK + block * BLOCK;
-            let length = result.len();
-            for (index, instruction) in code.0.iter().enumerate() {
-                let (done, rest) = registers.split_at_mut(index);
-                let target = &mut rest[0][..length];
-                match *instruction {
-                    Instruction::Input(i) => load(&walk, i as usize, inputs[i as usize], start, target),
-                    Instruction::Constant(c) => target.fill(c),
-                    Instruction::Unary(f, a) => unary(f, &done[a as usize][..length], target),
-                    Instruction::Binary(f, a, b) => {
-                        binary(f, &done[a as usize][..length], &done[b as usize][..length], target);
-                    }
-                    Instruction::Select(c, a, b) => {
-                        let (c, a, b) = (&done[c as usize], &done[a as usize], &done[b as usize]);
-                        for (i, target) in target.iter_mut().enumerate() {
-                            *target = if c[i] != 0.0 { a[i] } else { b[i] };
-                        }
-                    }
-                }
-            }
-            result.copy_from_slice(&registers[code.0.len() - 1][..length]);
-        }
+        REGISTERS.with_borrow_mut(|registers| program.run_task(registers, task * TASK, chunk));
     });
 }
 
-/// Fills `target` with the operand's elements that meet outputs `start..`.
-fn load(walk: &Walk, index: usize, data: &[f32], start: usize, target: &mut [f32]) {
-    if walk.is_contiguous(index) {
-        target.copy_from_slice(&data[start..start + target.len()]);
-    } else if walk.is_scalar(index) {
-        target.fill(data[0]);
-    } else {
-        let strides = &walk.strides[index];
-        let last = walk.sizes.len() - 1;
-        let (row, step) = (walk.sizes[last], strides[last]);
-        let mut filled = 0;
-        while filled < target.len() {
-            let position = start + filled;
-            let column = position % row;
-            let run = (row - column).min(target.len() - filled);
-            let mut offset = column * step;
-            let mut outer = position / row;
-            for axis in (0..last).rev() {
-                offset += outer % walk.sizes[axis] * strides[axis];
-                outer /= walk.sizes[axis];
-            }
-            let part = &mut target[filled..filled + run];
-            if step == 1 {
-                part.copy_from_slice(&data[offset..offset + run])
-            } else {
-                part.fill(data[offset])
-            }
-            filled += run;
+struct Program<'a> {
+    code: &'a [Instruction],
+    walk: &'a Walk,
+    inputs: &'a [&'a [f32]],
+}
+
+impl Program<'_> {
+    fn run_task(&self, registers: &mut Registers, start: usize, chunk: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { self.run_task_avx2(registers, start, chunk) };
         }
+        self.run_blocks(registers, start, chunk);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn run_task_avx2(&self, registers: &mut Registers, start: usize, chunk: &mut [f32]) {
+        self.run_blocks(registers, start, chunk);
+    }
+
+    #[inline(always)]
+    fn run_blocks(&self, registers: &mut Registers, start: usize, chunk: &mut [f32]) {
+        for (block, result) in chunk.chunks_mut(BLOCK).enumerate() {
+            self.run_block(registers, start + block * BLOCK, result, block == 0);
+        }
+    }
+
+    /// Registers that are the same in every block keep what the first block wrote.
+    #[inline(always)]
+    fn run_block(&self, registers: &mut Registers, start: usize, result: &mut [f32], first: bool) {
+        let length = result.len();
+        let last = self.code.len() - 1;
+        for (index, instruction) in self.code.iter().enumerate() {
+            let (done, rest) = registers.split_at_mut(index);
+            let target = if index == last { &mut *result } else { &mut rest[0][..length] };
+            let value = |register: Register| self.value(done, register, start, length);
+            match *instruction {
+                Instruction::Input(i) if self.walk.is_contiguous(i as usize) && index != last => {}
+                Instruction::Input(i) if first || !self.repeats(i as usize) || index == last => {
+                    // A whole block, so that later ones find it complete.
+                    let target = if index == last { target } else { &mut rest[0] };
+                    load(self.walk, i as usize, self.inputs[i as usize], start, target);
+                }
+                Instruction::Input(_) => {}
+                Instruction::Constant(c) if index == last => target.fill(c),
+                Instruction::Constant(c) if first => rest[0].fill(c),
+                Instruction::Constant(_) => {}
+                Instruction::Unary(f, a) => unary(f, value(a), target),
+                Instruction::Binary(f, a, b) => binary(f, value(a), value(b), target),
+                Instruction::Select(c, a, b) => {
+                    let (c, a, b) = (value(c), value(a), value(b));
+                    for (target, (&c, (&a, &b))) in target.iter_mut().zip(c.iter().zip(a.iter().zip(b))) {
+                        *target = if c != 0.0 { a } else { b };
+                    }
+                }
+            }
+        }
+    }
+
+    /// A register's block: plain operands are read in place.
+    #[inline(always)]
+    fn value<'a>(
+        &'a self,
+        done: &'a [[f32; BLOCK]],
+        register: Register,
+        start: usize,
+        length: usize,
+    ) -> &'a [f32] {
+        match self.code[register as usize] {
+            Instruction::Input(i) if self.walk.is_contiguous(i as usize) => {
+                &self.inputs[i as usize][start..start + length]
+            }
+            _ => &done[register as usize][..length],
+        }
+    }
+
+    /// Whether an operand looks the same in every block: one number, or rows whose length divides it.
+    fn repeats(&self, input: usize) -> bool {
+        let strides = &self.walk.strides[input];
+        let row = self.walk.sizes[strides.len() - 1];
+        self.walk.is_scalar(input)
+            || BLOCK.is_multiple_of(row) && strides[..strides.len() - 1].iter().all(|&stride| stride == 0)
     }
 }
 
+/// Fills `target` with the operand's elements that meet outputs `start..`; beyond the last output it
+/// goes round.
+fn load(walk: &Walk, index: usize, data: &[f32], start: usize, target: &mut [f32]) {
+    if walk.is_contiguous(index) {
+        return target.copy_from_slice(&data[start..start + target.len()]);
+    }
+    if walk.is_scalar(index) {
+        return target.fill(data[0]);
+    }
+    let strides = &walk.strides[index];
+    let last = walk.sizes.len() - 1;
+    let (row, step) = (walk.sizes[last], strides[last]);
+    let mut filled = 0;
+    while filled < target.len() {
+        let position = start + filled;
+        let column = position % row;
+        let run = (row - column).min(target.len() - filled);
+        let mut offset = column * step;
+        let mut outer = position / row;
+        for axis in (0..last).rev() {
+            offset += outer % walk.sizes[axis] * strides[axis];
+            outer /= walk.sizes[axis];
+        }
+        let part = &mut target[filled..filled + run];
+        if step == 1 {
+            part.copy_from_slice(&data[offset..offset + run])
+        } else {
+            part.fill(data[offset])
+        }
+        filled += run;
+    }
+}
+
+#[inline(always)]
 fn unary(function: Unary, x: &[f32], y: &mut [f32]) {
     let each = |y: &mut [f32], f: fn(f32) -> f32| y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
     match function {
@@ -97,6 +170,7 @@ fn unary(function: Unary, x: &[f32], y: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 fn binary(function: Binary, a: &[f32], b: &[f32], y: &mut [f32]) {
     /// A loop per function, so that each is compiled to vector code.
     macro_rules! each {
