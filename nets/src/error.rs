@@ -1,0 +1,85 @@
+//! What can go wrong with nets and their checkpoints, each as one sentence.
+
+use std::path::PathBuf;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The name of a net could not be understood.
+    #[error(
+        "there is no net '{0}'; known are resnet20, resnet32, resnet44, resnet56 and wrn-DEPTH-WIDTH with a depth of 6n+4"
+    )]
+    UnknownNet(String),
+    /// A checkpoint lacks a tensor.
+    #[error("{file}: the tensor '{name}' of shape {shape:?} is missing")]
+    MissingTensor {
+        /// The checkpoint.
+        file: String,
+        /// Name of the tensor.
+        name: String,
+        /// The shape that the net has, in PyTorch's layout.
+        shape: Vec<usize>,
+    },
+    /// A tensor of a checkpoint does not fit the net.
+    #[error("{file}: the tensor '{name}' has the shape {found:?}, and the net needs {expected:?}")]
+    WrongShape {
+        /// The checkpoint.
+        file: String,
+        /// Name of the tensor.
+        name: String,
+        /// Its shape in the checkpoint.
+        found: Vec<usize>,
+        /// The shape that the net has, in PyTorch's layout.
+        expected: Vec<usize>,
+    },
+    /// A tensor holds NaN or infinity.
+    #[error("{file}: the tensor '{name}' holds a value that is not a finite number")]
+    NotFinite {
+        /// The checkpoint.
+        file: String,
+        /// Name of the tensor.
+        name: String,
+    },
+    /// A tensor's element type is not one that a net can use.
+    #[error("{file}: the tensor '{name}' has elements of type {dtype}, which cannot be weights")]
+    ElementType {
+        /// The checkpoint.
+        file: String,
+        /// Name of the tensor.
+        name: String,
+        /// Its element type.
+        dtype: String,
+    },
+    /// The file is not a checkpoint that can be read.
+    #[error("{file}: {problem}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file could not be written; a previous one is untouched.
+    #[error("cannot write {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Normalisation constants could not be understood.
+    #[error(
+        "'{0}' is no normalisation: write none, cifar10, imagenet, or three means and three deviations as m,m,m/s,s,s"
+    )]
+    Normalization(String),
+    /// The engine refused the net.
+    #[error(transparent)]
+    Engine(#[from] unperturb_engine::EngineError),
+}
