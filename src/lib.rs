@@ -7,7 +7,13 @@
 
 pub mod attack;
 pub mod cli;
+mod failure;
+pub mod model;
+pub mod passes;
 pub mod report;
 pub mod reversal;
 pub mod spec;
 pub mod task;
+pub mod train;
+
+pub use failure::Failure;

@@ -3,10 +3,12 @@
 //! Results go to standard output, all else to standard error; exit status 0 is done, 1 failed, 2 wrong use.
 
 pub mod args;
+mod device;
 pub mod error;
 pub mod interrupt;
 pub mod output;
 pub mod progress;
+mod train;
 pub mod values;
 
 pub use args::{Arguments, Command, Global};
@@ -17,8 +19,9 @@ pub use error::Error;
 /// # Errors
 /// Whatever stopped it; [`Error::report`] says it to the user.
 pub fn run(arguments: Arguments) -> Result<(), Error> {
-    // Each command gets an arm here, `Command::Devices => devices::run(&arguments.global)`, and a module beside
-    // this one; what has none yet is refused.
-    let name = arguments.command.name();
-    Err(Error::Usage(format!("`{name}` is not part of this version")))
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Train(command) => train::run(global, command),
+        other => Err(Error::Usage(format!("`{}` is not part of this version", other.name()))),
+    }
 }

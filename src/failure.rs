@@ -1,0 +1,25 @@
+//! What can go wrong below the command line.
+
+use unperturb_data::DataError;
+use unperturb_engine::EngineError;
+use unperturb_nets::NetError;
+
+/// Anything that stops a training, an attack or a repair.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The engine or the device.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A net or a checkpoint.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The pictures.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A training whose loss is no longer a number.
+    #[error("the training diverged: its loss is no longer a number; try a lower learning rate")]
+    Diverged,
+    /// Pictures that do not suit the net.
+    #[error("{0}")]
+    Mismatch(String),
+}

@@ -1,0 +1,137 @@
+//! A trained classifier: its net, its weights, and where they came from.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use unperturb_engine::{Graph, Session, Value};
+use unperturb_nets::checkpoint::Checkpoint;
+use unperturb_nets::parameter::Specification;
+use unperturb_nets::weights::specifications;
+use unperturb_nets::{Classifier, Features, Mode, NetError, Normalization, Scope, Weights};
+
+/// Under this name the classifier's states live in a session.
+pub const NAME: &str = "classifier";
+/// The key of a checkpoint's metadata under which we keep ours.
+const METADATA: &str = "unperturb";
+
+/// A classifier with its weights.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The net.
+    pub classifier: Classifier,
+    /// Its weights, in PyTorch's layouts.
+    pub weights: Weights,
+    /// Where they came from.
+    pub origin: String,
+}
+
+/// What we write into a classifier's checkpoint beside its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// The net and its input normalisation.
+    pub classifier: Classifier,
+    /// How it was trained, as the options of the command.
+    pub recipe: String,
+}
+
+impl Model {
+    /// Reads a checkpoint that `train classifier` wrote.
+    ///
+    /// # Errors
+    /// The file cannot be read, does not say which net it holds, or its tensors do not fit.
+    pub fn read(path: &Path) -> Result<Self, NetError> {
+        let checkpoint = Checkpoint::read(path)?;
+        Self::from_checkpoint(checkpoint, &path.display().to_string())
+    }
+
+    /// As [`read`](Model::read), from the bytes of a file; `origin` names them in errors.
+    ///
+    /// # Errors
+    /// As [`read`](Model::read).
+    pub fn from_checkpoint(checkpoint: Checkpoint, origin: &str) -> Result<Self, NetError> {
+        let description: Description = description(&checkpoint, origin)?;
+        Self::new(description.classifier, checkpoint.weights, origin)
+    }
+
+    /// Reads a checkpoint that does not say which net it holds.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its tensors do not fit `net`.
+    pub fn read_foreign(net: &str, normalization: Normalization, path: &Path) -> Result<Self, NetError> {
+        let origin = path.display().to_string();
+        let weights = Checkpoint::read(path)?.weights;
+        let architecture = net.parse()?;
+        // The last layer's bias has as many elements as there are classes, whatever the net.
+        let last = ["linear.bias", "fc.bias"].iter().find_map(|&name| weights.tensors.get(name));
+        let classes = last.map_or(10, |bias| bias.data.len());
+        Self::new(Classifier { architecture, classes, normalization }, weights, &origin)
+    }
+
+    /// Puts a classifier and its weights together.
+    ///
+    /// # Errors
+    /// Tensors that do not fit the net.
+    pub fn new(classifier: Classifier, weights: Weights, origin: &str) -> Result<Self, NetError> {
+        weights.check(&classifier_specifications(&classifier), origin)?;
+        Ok(Model { classifier, weights, origin: origin.to_string() })
+    }
+
+    /// Writes the checkpoint. `recipe` says how it was trained.
+    ///
+    /// # Errors
+    /// The file cannot be written; a previous one is untouched then.
+    pub fn write(&self, path: &Path, recipe: &str) -> Result<(), NetError> {
+        let described = Description { classifier: self.classifier, recipe: recipe.to_string() };
+        describe(self.weights.clone(), &described).write(path)
+    }
+
+    /// Records the classifier as it is used: pictures `[n, h, w, 3]` in [0, 1] to features and logits.
+    pub fn trace<'g>(&self, graph: &'g Graph, images: Value<'g>) -> Features<'g> {
+        self.classifier.trace(&Scope::new(graph, NAME, Mode::Evaluate), images)
+    }
+
+    /// Writes the weights into a session that has compiled a program with the classifier in it.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn load(&self, session: &mut Session) -> Result<(), NetError> {
+        self.weights.load(session, NAME, &classifier_specifications(&self.classifier))
+    }
+
+    /// How many numbers the net has learned.
+    pub fn parameters(&self) -> u64 {
+        let specifications = classifier_specifications(&self.classifier);
+        let learned = specifications.iter().filter(|spec| spec.kind.is_learned());
+        learned.map(|spec| spec.shape.elements() as u64).sum()
+    }
+}
+
+/// The parameters of a classifier.
+pub fn classifier_specifications(classifier: &Classifier) -> Vec<Specification> {
+    specifications(|scope| {
+        let images = scope.graph().state("images", [1, 32, 32, 3]);
+        classifier.trace(scope, images);
+    })
+}
+
+/// A checkpoint with `description` among its metadata.
+pub fn describe<T: Serialize>(weights: Weights, description: &T) -> Checkpoint {
+    let text = serde_json::to_string(description).expect("descriptions are plain data");
+    let metadata = [("format".to_string(), "pt".to_string()), (METADATA.to_string(), text)];
+    Checkpoint::new(weights, metadata.into())
+}
+
+/// What [`describe`] wrote.
+///
+/// # Errors
+/// There is no description, or one of another kind of net.
+pub fn description<T: for<'de> Deserialize<'de>>(
+    checkpoint: &Checkpoint,
+    origin: &str,
+) -> Result<T, NetError> {
+    let malformed = |problem: String| NetError::Malformed { file: origin.to_string(), problem };
+    let text = checkpoint.metadata.get(METADATA).ok_or_else(|| {
+        malformed("it does not say which net it holds; name the net in front, as in resnet20:FILE".into())
+    })?;
+    serde_json::from_str(text).map_err(|e| malformed(format!("its description is not one of ours ({e})")))
+}

@@ -1,0 +1,137 @@
+//! Training of classifiers: on clean pictures, or on pictures attacked at every step.
+
+use unperturb_data::{Augmentation, Batches, Dataset};
+use unperturb_engine::optim::{Optimizer, Parameter, Schedule, WeightAverage};
+use unperturb_engine::{Device, Graph, Session};
+use unperturb_nets::{Classifier, Mode, Scope, Weights};
+
+use super::trainer::{self, Course, Keep, LEARNING_RATE, Report, Trainer};
+use crate::Failure;
+use crate::attack::ProjectedGradient;
+use crate::attack::projected_gradient::{self, Ascent, IMAGES, LABELS, PERTURBATION};
+use crate::model::{Model, NAME, classifier_specifications};
+use crate::passes::Passes;
+use crate::train::trainer::Next;
+
+/// How a classifier is trained.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The net.
+    pub classifier: Classifier,
+    /// The attack on every batch; none for standard training. FGSM with a random start is fast
+    /// adversarial training (Wong et al. 2020), several steps that of Madry et al. (2018).
+    pub attack: Option<ProjectedGradient>,
+    /// Passes over the data.
+    pub epochs: u32,
+    /// Pictures in a batch.
+    pub batch: usize,
+    /// The learning rate that the schedule varies.
+    pub learning_rate: f64,
+    /// The learning rate over the updates.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// Label smoothing of the training loss.
+    pub label_smoothing: f32,
+    /// Average the weights, with this decay per update; the averages are what is kept.
+    pub average: Option<f64>,
+    /// Seed of first weights, order, augmentation and attacks.
+    pub seed: u64,
+}
+
+/// Averages live under this net's name.
+const AVERAGED: &str = "average.classifier";
+
+/// Trains a classifier; nothing if `report` stopped it before the end.
+///
+/// # Errors
+/// Pictures that do not suit the net, files that cannot be read or written, what the engine reports.
+pub fn train(
+    device: &Device,
+    data: &Dataset,
+    recipe: &Recipe,
+    keep: &Keep,
+    report: impl FnMut(Report) -> Next,
+) -> Result<Option<Model>, Failure> {
+    let shape = [recipe.batch, data.height(), data.width(), 3];
+    let mut session = Session::new(device);
+    let ascent = recipe
+        .attack
+        .as_ref()
+        .map(|attack| {
+            // As in the published recipes the attack sees batch statistics, like the update.
+            Ascent::compile(&mut session, attack, shape, Passes::default(), |g, images| {
+                let scope = Scope::new(g, NAME, Mode::BatchStatistics);
+                let labels = g.state_u32(LABELS, [recipe.batch]);
+                recipe.classifier.trace(&scope, images).logits.cross_entropy(labels, 0.0)
+            })
+        })
+        .transpose()?;
+    let graph = Graph::new();
+    trace_update(&graph, recipe, shape)?;
+    let update = session.compile(&graph)?;
+
+    let specifications = classifier_specifications(&recipe.classifier);
+    let first = Weights::initial(&specifications, recipe.seed);
+    first.load(&mut session, NAME, &specifications)?;
+    let random = ascent.iter().flat_map(|_| {
+        session.has(projected_gradient::RANDOM).then(|| projected_gradient::RANDOM.to_string())
+    });
+    let mut trainer = Trainer {
+        random: random.collect(),
+        session,
+        update,
+        before: Box::new(move |session| match &ascent {
+            Some(ascent) => Ok(ascent.run(session, &mut Passes::default())?),
+            None => Ok(()),
+        }),
+        batches: Batches::new(data, recipe.batch)?
+            .shuffled(recipe.seed)
+            .augmented(Augmentation::STANDARD)
+            .drop_last(),
+        picture_len: data.picture_len(),
+    };
+    let course = Course {
+        epochs: recipe.epochs,
+        learning_rate: recipe.learning_rate,
+        schedule: recipe.schedule.clone(),
+        seed: recipe.seed,
+        settings: format!("{recipe:?} on {} {}", data.len(), data.name()),
+    };
+    if !trainer.run(&course, keep, report)? {
+        return Ok(None);
+    }
+    let net = if recipe.average.is_some() { AVERAGED } else { NAME };
+    let weights = Weights::read(&mut trainer.session, net, &specifications)?;
+    Ok(Some(Model::new(recipe.classifier, weights, "this training")?))
+}
+
+/// One update: loss of the (attacked) batch, gradients, optimiser, averages.
+fn trace_update(g: &Graph, recipe: &Recipe, shape: [usize; 4]) -> Result<(), Failure> {
+    let images = g.state(IMAGES, shape);
+    let labels = g.state_u32(LABELS, [shape[0]]);
+    let seen = if recipe.attack.is_some() { images + g.state(PERTURBATION, shape) } else { images };
+    let scope = Scope::new(g, NAME, Mode::Train);
+    let logits = recipe.classifier.trace(&scope, seen).logits;
+    let loss = logits.cross_entropy(labels, recipe.label_smoothing).mean_all();
+    let right = logits.argmax(1).reshape([shape[0]]).to_f32().equals(labels.to_f32()).mean_all();
+    trainer::observe(g, loss, right);
+
+    let parameters = scope.parameters();
+    let learned: Vec<_> = parameters.iter().filter(|p| p.kind.is_learned()).collect();
+    let values: Vec<_> = learned.iter().map(|p| p.value).collect();
+    let gradients = g.gradient(loss, &values)?;
+    let trained: Vec<Parameter> = learned
+        .iter()
+        .zip(gradients)
+        .map(|(p, gradient)| Parameter { name: p.state.clone(), value: p.value, gradient, decay: true })
+        .collect();
+    let updated = recipe.optimizer.trace(g, &trained, g.state(LEARNING_RATE, []));
+    if let Some(decay) = recipe.average {
+        // Running statistics are averaged as they were before this update.
+        let running = parameters.iter().filter(|p| !p.kind.is_learned()).map(|p| (p.state.as_str(), p.value));
+        let new = trained.iter().zip(&updated.values).map(|(p, &value)| (p.name.as_str(), value));
+        WeightAverage { decay }.trace(g, &new.chain(running).collect::<Vec<_>>());
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Training: classifiers (standard or adversarial) and the nets of the self-supervised tasks.
+
+pub mod classifier;
+pub mod snapshot;
+pub mod trainer;

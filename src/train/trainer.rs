@@ -1,0 +1,160 @@
+//! The loop that all trainings share: batches in, updates on the device, snapshots, progress.
+
+use std::path::PathBuf;
+
+use unperturb_data::Batches;
+use unperturb_engine::ops::random::Random;
+use unperturb_engine::optim::Schedule;
+use unperturb_engine::{Graph, Program, Session, Value};
+
+use super::snapshot::{self, Position};
+use crate::Failure;
+use crate::attack::projected_gradient::{IMAGES, LABELS};
+
+/// The state of the learning rate, one number, which the host writes before each update.
+pub const LEARNING_RATE: &str = "learning rate";
+/// The state of the sums of the loss and of right answers since they were last shown, `[2]`.
+const SUMS: &str = "sums";
+
+/// What is reported while training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// Updates done.
+    pub step: u64,
+    /// Updates in all.
+    pub steps: u64,
+    /// Means since the last one, at the end of an epoch: the loss and the share of right answers.
+    pub epoch: Option<(f32, f32)>,
+}
+
+/// What the caller decides after each update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another update.
+    GoOn,
+    /// Stop here, with a snapshot.
+    Stop,
+}
+
+/// How long and how fast.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// Passes over the data.
+    pub epochs: u32,
+    /// The learning rate that the schedule varies.
+    pub learning_rate: f64,
+    /// The learning rate over the updates.
+    pub schedule: Schedule,
+    /// Seed of the order, the augmentation and everything random.
+    pub seed: u64,
+    /// Every option that the result depends on; a snapshot is only taken up with the same ones.
+    pub settings: String,
+}
+
+impl Course {
+    fn rate(&self, step: u64, steps: u64) -> f32 {
+        self.schedule.rate(self.learning_rate, step as usize, steps as usize) as f32
+    }
+}
+
+/// Where snapshots go and how often.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// The file.
+    pub path: PathBuf,
+    /// Updates from one to the next.
+    pub every: u64,
+    /// Go on from the file.
+    pub resume: bool,
+}
+
+/// A compiled training.
+pub struct Trainer<'d> {
+    /// The session that holds the weights.
+    pub session: Session,
+    /// One update of the weights.
+    pub update: Program,
+    /// What runs before each update, for instance an attack.
+    pub before: Box<dyn Fn(&mut Session) -> Result<(), Failure>>,
+    /// States of random numbers, seeded anew for each update from the seed and its number.
+    pub random: Vec<String>,
+    /// The pictures.
+    pub batches: Batches<'d>,
+    /// Numbers in a picture.
+    pub picture_len: usize,
+}
+
+/// Adds the batch's mean loss and share of right answers to the sums that reports are made of.
+pub fn observe<'g>(g: &'g Graph, loss: Value<'g>, right: Value<'g>) {
+    let sums = g.state(SUMS, [2]);
+    let both = Value::concatenate(&[loss.reshape([1]), right.reshape([1])], 0);
+    g.assign(sums, sums + both.detach());
+}
+
+impl Trainer<'_> {
+    /// Trains to the end, or until `report` says stop. Tells whether it came to the end.
+    ///
+    /// # Errors
+    /// A snapshot cannot be read or written; what the engine reports; a loss that is no number.
+    pub fn run(
+        &mut self,
+        course: &Course,
+        keep: &Keep,
+        mut report: impl FnMut(Report) -> Next,
+    ) -> Result<bool, Failure> {
+        let per_epoch = self.batches.per_epoch() as u64;
+        let steps = u64::from(course.epochs) * per_epoch;
+        let states = self.kept_states();
+        let mut step = 0;
+        if keep.resume {
+            step = snapshot::read(&mut self.session, &states, &course.settings, &keep.path)?;
+        }
+        let mut images = vec![0.0; self.batches.batch_size() * self.picture_len];
+        let mut labels = vec![0; self.batches.batch_size()];
+        while step < steps {
+            let (epoch, batch) = ((step / per_epoch) as u32, (step % per_epoch) as usize);
+            self.batches.fill(epoch, batch, &mut images, &mut labels)?;
+            self.session.write(IMAGES, &images)?;
+            if self.session.has(LABELS) {
+                self.session.write_u32(LABELS, &labels)?;
+            }
+            self.session.write(LEARNING_RATE, &[course.rate(step, steps)])?;
+            for name in &self.random {
+                let [low, high, ..] = Random::seeded(course.seed);
+                // The second counter word is the update, so that runs within one update may advance the first.
+                self.session.write_u32(name, &[low, high, 0, step as u32])?;
+            }
+            (self.before)(&mut self.session)?;
+            self.session.run(&self.update, 1)?;
+            step += 1;
+
+            let ended = step % per_epoch == 0;
+            let epoch = if ended { Some(self.take_means(per_epoch)?) } else { None };
+            let next = report(Report { step, steps, epoch });
+            if next == Next::Stop || step % keep.every == 0 && step < steps {
+                let position = Position { settings: course.settings.clone(), step };
+                snapshot::write(&mut self.session, &states, &position, &keep.path)?;
+            }
+            if next == Next::Stop {
+                return Ok(step == steps);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Every number that an update changes.
+    fn kept_states(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.update.plan().assigned().map(|state| state.name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    fn take_means(&mut self, updates: u64) -> Result<(f32, f32), Failure> {
+        let sums = self.session.read(SUMS)?;
+        self.session.write(SUMS, &[0.0, 0.0])?;
+        if !sums[0].is_finite() {
+            return Err(Failure::Diverged);
+        }
+        Ok((sums[0] / updates as f32, sums[1] / updates as f32))
+    }
+}
