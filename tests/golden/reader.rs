@@ -1,7 +1,8 @@
 //! Reads golden files and makes the numbers they were computed from, as README.md defines them.
 #![allow(dead_code, reason = "shared by test targets that each use a part")]
 
-use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 
 /// One golden file.
 pub struct Golden {
@@ -17,27 +18,43 @@ impl Golden {
         Golden { subject, bytes }
     }
 
-    /// A whole tensor.
+    /// The elements of a tensor.
     pub fn tensor(&self, key: &str) -> Vec<f32> {
-        let file = SafeTensors::deserialize(&self.bytes).expect("a golden file is a safetensors file");
-        let view = file.tensor(key).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.subject));
-        view.data().as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect()
+        let file = self.file();
+        self.view(&file, key).data().as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect()
+    }
+
+    /// The sizes of a tensor, in PyTorch's order.
+    pub fn shape(&self, key: &str) -> Vec<usize> {
+        let file = self.file();
+        self.view(&file, key).shape().to_vec()
     }
 
     /// Fails unless `found` is the tensor `key` up to a normalised mean square error of `bound`.
     pub fn expect(&self, key: &str, found: &[f32], bound: f64) {
         let expected = self.tensor(key);
         assert_eq!(found.len(), expected.len(), "{}: {key}: length", self.subject);
-        let pairs = || found.iter().zip(&expected).map(|(&f, &e)| (f64::from(f), f64::from(e)));
-        let error: f64 = pairs().map(|(f, e)| (f - e).powi(2)).sum();
-        let size: f64 = pairs().map(|(_, e)| e * e).sum();
-        let normalised = if size > 0.0 { error / size } else { error };
-        assert!(
-            normalised <= bound,
-            "{}: {key}: normalised error {normalised:.2e} over {bound:.0e}",
-            self.subject
-        );
+        let error = normalised_error(found, &expected);
+        assert!(error <= bound, "{}: {key}: normalised error {error:.2e} over {bound:.0e}", self.subject);
     }
+
+    fn file(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.bytes).expect("a golden file is a safetensors file")
+    }
+
+    fn view<'a>(&self, file: &SafeTensors<'a>, key: &str) -> TensorView<'a> {
+        let view = file.tensor(key).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.subject));
+        assert_eq!(view.dtype(), Dtype::F32, "{}: {key}", self.subject);
+        view
+    }
+}
+
+/// |found - expected|^2 / |expected|^2; the error itself where all of `expected` is zero.
+pub fn normalised_error(found: &[f32], expected: &[f32]) -> f64 {
+    let pairs = || found.iter().zip(expected).map(|(&f, &e)| (f64::from(f), f64::from(e)));
+    let error: f64 = pairs().map(|(f, e)| (f - e).powi(2)).sum();
+    let size: f64 = pairs().map(|(_, e)| e * e).sum();
+    if size > 0.0 { error / size } else { error }
 }
 
 /// `count` numbers, uniform in [-1, 1): outputs of SplitMix64 seeded with the 64-bit FNV-1a hash of `name`.

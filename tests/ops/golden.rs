@@ -1,8 +1,8 @@
 //! Single operations against the values of PyTorch in `tests/golden`, forward and gradients, on both runtimes.
 
-use std::path::Path;
+#[path = "../golden/reader.rs"]
+mod reader;
 
-use safetensors::SafeTensors;
 use unperturb_engine::{Device, Graph, Session, Value};
 
 use crate::harness::gpu;
@@ -17,18 +17,7 @@ pub struct Tensor {
 impl Tensor {
     /// `signed(name)` of `tests/golden/README.md`.
     pub fn signed(name: &str, shape: &[usize]) -> Self {
-        let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |state, byte| {
-            (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        });
-        let number = |index: u64| {
-            let mut z = seed.wrapping_add((index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            z ^= z >> 31;
-            (z >> 40) as f32 / (1 << 23) as f32 - 1.0
-        };
-        let count = shape.iter().product::<usize>() as u64;
-        Tensor { shape: shape.to_vec(), data: (0..count).map(number).collect() }
+        Tensor { shape: shape.to_vec(), data: reader::signed(name, shape.iter().product()) }
     }
 
     /// Axis i of the result is axis `axes[i]` of this.
@@ -50,23 +39,24 @@ impl Tensor {
 /// PyTorch's values of one subject.
 pub struct Golden {
     subject: &'static str,
-    bytes: Vec<u8>,
+    file: reader::Golden,
 }
+
+/// Bound on normalised errors of single operations.
+const BOUND: f64 = 1e-11;
 
 impl Golden {
     pub fn open(subject: &'static str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
-        let path = folder.join(format!("{subject}.safetensors"));
-        let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        Golden { subject, bytes }
+        Golden { subject, file: reader::Golden::open(subject) }
     }
 
     pub fn tensor(&self, key: &str) -> Tensor {
-        let file = SafeTensors::deserialize(&self.bytes).expect("a safetensors file");
-        let view = file.tensor(key).unwrap_or_else(|e| panic!("{} of {}: {e}", key, self.subject));
-        assert_eq!(view.dtype(), safetensors::Dtype::F32, "{key}");
-        let data = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        Tensor { shape: view.shape().to_vec(), data: data.collect() }
+        Tensor { shape: self.file.shape(key), data: self.file.tensor(key) }
+    }
+
+    /// Holds `KEY` to what was found.
+    pub fn expect(&self, key: &str, found: &[f32]) {
+        self.file.expect(key, found, BOUND);
     }
 
     /// Holds `KEY.y` and `KEY.grad.NAME` to what `build` makes of `inputs` on both runtimes. An
@@ -104,8 +94,8 @@ impl Golden {
                 let expected = in_engine_order(name, &self.tensor(&format!("{key}.{result}")));
                 let found = session.read(&result).expect("a result");
                 assert_eq!(found.len(), expected.data.len(), "{key}.{result} on {device}: length");
-                let error = normalised_error(&found, &expected.data);
-                assert!(error < 1e-11, "{key}.{result} on {device}: normalised error {error:.2e}");
+                let error = reader::normalised_error(&found, &expected.data);
+                assert!(error < BOUND, "{key}.{result} on {device}: normalised error {error:.2e}");
             }
         }
     }
@@ -118,19 +108,4 @@ fn in_engine_order(name: &str, tensor: &Tensor) -> Tensor {
         (_, 4) => tensor.permuted(&[0, 2, 3, 1]),
         _ => tensor.clone(),
     }
-}
-
-/// |found - expected|² / |expected|².
-fn normalised_error(found: &[f32], expected: &[f32]) -> f64 {
-    let square = |x: f64| x * x;
-    let pairs = found.iter().zip(expected);
-    let error: f64 = pairs.map(|(&f, &e)| square(f64::from(f) - f64::from(e))).sum();
-    error / expected.iter().map(|&e| square(f64::from(e))).sum::<f64>()
-}
-
-#[test]
-fn numbers_are_those_of_the_generator() {
-    let bits = |name: &str| Tensor::signed(name, &[2]).data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits("")[0], 0x3f07_02f8);
-    assert_eq!(bits("a"), [0xbe83_58f8, 0x3f7f_09e2]);
 }

@@ -11,6 +11,8 @@ mod golden;
 mod harness;
 mod matmul;
 mod movement;
+mod norms;
+mod nt_xent;
 mod pool;
 mod random;
 mod reduce;

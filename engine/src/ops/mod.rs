@@ -13,6 +13,8 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
 pub mod movement;
+pub mod norms;
+pub mod nt_xent;
 pub mod pool;
 pub mod random;
 pub mod reduce;
@@ -139,6 +141,12 @@ operations! {
     BatchNormStatistics(batch_norm::BatchNormStatistics),
     /// The sums that the gradient of batch normalisation needs.
     BatchNormGradientSums(batch_norm::BatchNormGradientSums),
+    /// The threshold that projects onto an L1 ball.
+    L1Threshold(norms::L1Threshold),
+    /// The contrastive loss.
+    NtXent(nt_xent::NtXent),
+    /// The gradient of the contrastive loss.
+    NtXentGradient(nt_xent::NtXentGradient),
     /// Softmax or its logarithm over the last axis.
     Softmax(softmax::Softmax),
     /// Softmax cross-entropy with integer labels.
