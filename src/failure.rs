@@ -19,6 +19,9 @@ pub enum Failure {
     /// A training whose loss is no longer a number.
     #[error("the training diverged: its loss is no longer a number; try a lower learning rate")]
     Diverged,
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
     /// Pictures that do not suit the net.
     #[error("{0}")]
     Mismatch(String),

@@ -7,6 +7,7 @@
 
 pub mod attack;
 pub mod cli;
+pub mod evaluate;
 mod failure;
 pub mod model;
 pub mod passes;

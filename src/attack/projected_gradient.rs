@@ -1,6 +1,7 @@
 //! FGSM, BIM and PGD: ascent of a loss by projected steps, as two programs that keep the perturbation
 //! on the device.
 
+use unperturb_engine::ops::norms::Ball;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{EngineError, Graph, Session, Value};
 
@@ -50,7 +51,7 @@ impl Ascent {
         let total = loss(&g, images + perturbation).sum_all();
         let gradient = g.gradient(total, &[perturbation])?[0];
         let moved = perturbation + direction(attack.norm, gradient) * attack.step_size;
-        g.assign(perturbation, within_range(images, project(attack, moved)));
+        g.assign(perturbation, within_range(images, moved.project(ball(attack))));
         let step = session.compile(&g)?;
 
         Ok(Ascent {
@@ -79,13 +80,10 @@ fn direction(norm: Norm, gradient: Value) -> Value {
     }
 }
 
-fn project<'g>(attack: &ProjectedGradient, x: Value<'g>) -> Value<'g> {
+fn ball(attack: &ProjectedGradient) -> Ball {
     match attack.norm {
-        Norm::Linf => x.clamp(-attack.epsilon, attack.epsilon),
-        Norm::L2 => {
-            let norm = x.square().sum(&[1, 2, 3]).sqrt();
-            x * (norm + 1e-12).divides(attack.epsilon).clamp(0.0, 1.0)
-        }
+        Norm::Linf => Ball::Linf(attack.epsilon),
+        Norm::L2 => Ball::L2(attack.epsilon),
     }
 }
 

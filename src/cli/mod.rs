@@ -3,12 +3,18 @@
 //! Results go to standard output, all else to standard error; exit status 0 is done, 1 failed, 2 wrong use.
 
 pub mod args;
+mod attack;
 mod device;
 pub mod error;
+mod evaluate;
+mod inputs;
 pub mod interrupt;
 pub mod output;
+mod pictures;
 pub mod progress;
+mod repair;
 mod train;
+mod train_tasks;
 pub mod values;
 
 pub use args::{Arguments, Command, Global};
@@ -22,6 +28,9 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Train(command) => train::run(global, command),
+        Command::Evaluate(args) => evaluate::run(global, args),
+        Command::Attack(args) => attack::run(global, args),
+        Command::Repair(args) => repair::run(global, args),
         other => Err(Error::Usage(format!("`{}` is not part of this version", other.name()))),
     }
 }

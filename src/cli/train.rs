@@ -17,13 +17,13 @@ use crate::train::snapshot;
 use crate::train::trainer::{Keep, Next, Report};
 
 /// Updates between two snapshots unless told otherwise.
-const SNAPSHOT_EVERY: u64 = 200;
+pub(super) const SNAPSHOT_EVERY: u64 = 200;
 
 /// Runs either command.
 pub fn run(global: &Global, command: &TrainCommand) -> Result<(), Error> {
     match command {
         TrainCommand::Classifier(args) => train_classifier(global, args),
-        TrainCommand::Tasks(_) => Err(Error::Usage("`train tasks` is not part of this version".into())),
+        TrainCommand::Tasks(args) => super::train_tasks::run(global, args),
     }
 }
 

@@ -1,5 +1,15 @@
 //! Defences: how an attacked image is repaired before it is classified.
 
+pub mod descent;
 mod spec;
 
 pub use spec::{Combine, Defence, Defences, Objective, Positives, Reversal};
+
+impl From<Positives> for unperturb_engine::ops::nt_xent::Positives {
+    fn from(positives: Positives) -> Self {
+        match positives {
+            Positives::Authors => Self::Authors,
+            Positives::Simclr => Self::SimClr,
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! The self-supervised tasks whose losses guide the repair.
 
+pub mod losses;
+pub mod nets;
 pub mod views;
 
 use crate::spec::words;

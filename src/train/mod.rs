@@ -2,4 +2,5 @@
 
 pub mod classifier;
 pub mod snapshot;
+pub mod tasks;
 pub mod trainer;

@@ -1,0 +1,75 @@
+//! `attack`: writes attacked pictures.
+
+use std::path::Path;
+
+use unperturb_nets::checkpoint::Checkpoint;
+use unperturb_nets::{Tensor, Weights};
+
+use super::args::AttackArgs;
+use super::evaluate::stopped;
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::{Error, Global, device, inputs, output, pictures};
+use crate::Failure;
+use crate::evaluate::{Attacker, Defender};
+use crate::reversal::Defence;
+use crate::task::nets::TaskNets;
+
+/// Runs the command.
+pub fn run(global: &Global, args: &AttackArgs) -> Result<(), Error> {
+    let device = device::open(global)?;
+    let model = inputs::model(&args.net)?;
+    let data = inputs::pictures(&args.images, &model)?;
+    let interrupt = Interrupt::install()?;
+    let progress = Progress::new(global.quiet);
+    let (images, labels) = inputs::all(&data)?;
+    let size = [data.height(), data.width()];
+    let batch = args.images.batch.get();
+    let mut stage = progress.stage(&format!("attack {}", args.attack), labels.len() as u64, "images");
+    let attacked = Attacker::new(&device, &model, &args.attack, batch, global.seed)
+        .attack(&images, &labels, size, |count| {
+            stage.advance(count as u64);
+            if interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
+        })
+        .map_err(stopped("cannot attack the pictures"))?;
+    stage.finish();
+    let nets = TaskNets::default();
+    let predicted = Defender::new(&device, &model, &nets, &Defence::None, batch, global.seed)
+        .defend(&attacked.images, size, |_| Ok(()))
+        .map_err(Error::failed("cannot classify the attacked pictures"))?
+        .predictions;
+    let right = predicted.iter().zip(&labels).filter(|(found, label)| found.0 == **label).count();
+
+    let shape = vec![labels.len(), size[0], size[1], 3];
+    let mut tensors = Weights::default();
+    tensors.tensors.insert("images".into(), Tensor { shape, data: attacked.images.clone() });
+    let as_tensor = |values: Vec<f32>| Tensor { shape: vec![values.len()], data: values };
+    tensors.tensors.insert("labels".into(), as_tensor(labels.iter().map(|&l| l as f32).collect()));
+    tensors.tensors.insert("predictions".into(), as_tensor(predicted.iter().map(|p| p.0 as f32).collect()));
+    let metadata = [("attack".to_string(), format!("{:#}", args.attack)), ("layout".into(), "nhwc".into())];
+    Checkpoint::new(tensors, metadata.into())
+        .write(&args.out)
+        .map_err(Error::failed("cannot keep the attacked pictures"))?;
+    if let Some(folder) = &args.png {
+        write_pngs(folder, &attacked.images, &labels, size)?;
+    }
+    let attack = &args.attack;
+    output::print(&format!("{attack}: {right} of {} still classified rightly\n", labels.len()))?;
+    let total = labels.len() as u64;
+    let result = serde_json::json!({
+        "command": "attack", "attack": format!("{attack:#}"), "images": total, "correct": right,
+        "forwards_per_image": attacked.passes.forwards as f64 / total as f64,
+        "backwards_per_image": attacked.passes.backwards as f64 / total as f64,
+    });
+    output::json(global, &result)
+}
+
+fn write_pngs(folder: &Path, images: &[f32], labels: &[u32], size: [usize; 2]) -> Result<(), Error> {
+    std::fs::create_dir_all(folder)
+        .map_err(Error::failed(format!("cannot make the folder {}", folder.display())))?;
+    for (index, (image, label)) in images.chunks_exact(size[0] * size[1] * 3).zip(labels).enumerate() {
+        let path = folder.join(format!("{index:05}-class-{label}.png"));
+        pictures::write_png(&path, image, size)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! `evaluate`: every defence on clean and attacked pictures.
+
+use std::time::Instant;
+
+use unperturb_data::Dataset;
+use unperturb_engine::Device;
+
+use super::args::EvaluateArgs;
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::{Error, Global, device, inputs, output};
+use crate::Failure;
+use crate::attack::Attack;
+use crate::evaluate::{Attacker, Defended, Defender};
+use crate::model::Model;
+use crate::report::evaluation::{ClassifierInfo, Cost, DatasetInfo, Evaluation, Label, Outcome};
+use crate::report::table;
+use crate::reversal::Defence;
+use crate::task::nets::TaskNets;
+
+/// Runs the command.
+pub fn run(global: &Global, args: &EvaluateArgs) -> Result<(), Error> {
+    let device = device::open(global)?;
+    let model = inputs::model(&args.net)?;
+    let mut tasks: Vec<_> = args.defence.0.iter().flat_map(Defence::tasks).collect();
+    tasks.sort_by_key(|&task| task as usize);
+    tasks.dedup();
+    let nets = inputs::task_nets(args.tasks.as_deref(), &tasks, &model)?;
+    let data = inputs::pictures(&args.images, &model)?;
+    let study = Study {
+        device: &device,
+        model: &model,
+        nets: &nets,
+        data: &data,
+        batch: args.images.batch.get(),
+        seed: global.seed,
+        progress: Progress::new(global.quiet),
+        interrupt: Interrupt::install()?,
+    };
+    let mut outcomes = Vec::new();
+    for attack in args.attacks() {
+        outcomes.extend(study.attacked(&attack, &args.defence.0)?.outcomes);
+    }
+    let evaluation = study.evaluation("evaluate").with_outcomes(&outcomes)?;
+    output::print(&table::terminal(&evaluation))?;
+    output::json(global, &evaluation)
+}
+
+/// What stays the same for all rows of a table.
+pub struct Study<'a> {
+    /// Where it runs.
+    pub device: &'a Device,
+    /// The classifier.
+    pub model: &'a Model,
+    /// The task nets.
+    pub nets: &'a TaskNets,
+    /// The pictures.
+    pub data: &'a Dataset,
+    /// Pictures attacked or classified at a time.
+    pub batch: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where progress is shown.
+    pub progress: Progress,
+    /// Whether to stop.
+    pub interrupt: Interrupt,
+}
+
+/// All defences under one attack.
+pub struct UnderAttack {
+    /// The attacked pictures, `[n, h, w, 3]`.
+    pub images: Vec<f32>,
+    /// What each defence made of them.
+    pub defended: Vec<Defended>,
+    /// The rows of the table.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Study<'_> {
+    /// Attacks the pictures once and runs every defence on them.
+    ///
+    /// # Errors
+    /// What the device reports; a stop that was asked for.
+    pub fn attacked(&self, attack: &Attack, defences: &[Defence]) -> Result<UnderAttack, Error> {
+        let (images, labels) = inputs::all(self.data)?;
+        let size = [self.data.height(), self.data.width()];
+        let mut stage = self.progress.stage(&format!("attack {attack}"), labels.len() as u64, "images");
+        let attacked = Attacker::new(self.device, self.model, attack, self.batch, self.seed)
+            .attack(&images, &labels, size, |count| {
+                stage.advance(count as u64);
+                self.go_on()
+            })
+            .map_err(stopped("cannot attack the pictures"))?;
+        stage.finish();
+        let mut under = UnderAttack { images: attacked.images, defended: Vec::new(), outcomes: Vec::new() };
+        for defence in defences {
+            let what = format!("defence {defence} under attack {attack}");
+            let mut stage = self.progress.stage(&what, labels.len() as u64, "images");
+            let started = Instant::now();
+            let defended = Defender::new(self.device, self.model, self.nets, defence, self.batch, self.seed)
+                .defend(&under.images, size, |count| {
+                    stage.advance(count as u64);
+                    self.go_on()
+                })
+                .map_err(stopped("cannot repair the pictures"))?;
+            stage.finish();
+            let correct =
+                defended.predictions.iter().zip(&labels).map(|(found, &label)| found.0 == label).collect();
+            let per_image = |passes: u64| passes as f64 / labels.len() as f64;
+            under.outcomes.push(Outcome {
+                defence: Label::from(defence),
+                attack: Label::from(attack),
+                correct,
+                cost: Cost {
+                    forwards_per_image: per_image(defended.passes.forwards),
+                    backwards_per_image: per_image(defended.passes.backwards),
+                    seconds: started.elapsed().as_secs_f64(),
+                },
+            });
+            under.defended.push(defended);
+        }
+        Ok(under)
+    }
+
+    /// The report's head.
+    pub fn evaluation(&self, command: &str) -> Evaluation {
+        let dataset = DatasetInfo {
+            name: self.data.name().to_string(),
+            split: self.data.split().to_string(),
+            images: self.data.len() as u64,
+        };
+        let classifier = ClassifierInfo {
+            net: self.model.classifier.architecture.to_string(),
+            file: self.model.origin.clone(),
+            parameters: self.model.parameters(),
+        };
+        Evaluation::new(command, &self.device.to_string(), self.seed, dataset, classifier)
+    }
+
+    fn go_on(&self) -> Result<(), Failure> {
+        if self.interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
+    }
+}
+
+/// A stop that was asked for is no failure of what was being done.
+pub fn stopped(doing: &'static str) -> impl FnOnce(Failure) -> Error {
+    move |failure| match failure {
+        Failure::Stopped => Error::Interrupted(None),
+        other => Error::failed(doing)(other),
+    }
+}

@@ -1,0 +1,98 @@
+//! What commands read: pictures, classifiers, task nets.
+
+use std::path::Path;
+
+use unperturb_data::{Dataset, OpenOptions};
+use unperturb_nets::{NetError, Normalization};
+
+use super::Error;
+use super::args::{ImageArgs, NetArgs, Split};
+use crate::Failure;
+use crate::model::Model;
+use crate::task::Task;
+use crate::task::nets::TaskNets;
+
+/// Reads the classifier that `--classifier` names.
+///
+/// # Errors
+/// The file cannot be read or does not fit its net; an unknown net.
+pub fn model(args: &NetArgs) -> Result<Model, Error> {
+    let file = &args.classifier.file;
+    let read = match (&args.classifier.net, args.normalize) {
+        (Some(net), how) => {
+            let normalization = how.map_or(Normalization::NONE, |how| Normalization {
+                mean: how.mean(),
+                deviation: how.deviation(),
+            });
+            Model::read_foreign(net, normalization, file)
+        }
+        (None, None) => Model::read(file),
+        (None, Some(_)) => {
+            let problem =
+                "`--normalize` goes with a foreign checkpoint, NET:FILE; a file of ours knows its own";
+            return Err(Error::Usage(problem.into()));
+        }
+    };
+    read.map_err(|error| match error {
+        NetError::UnknownNet(_) => Error::Usage(error.to_string()),
+        other => Error::failed("cannot use the classifier")(other),
+    })
+}
+
+/// Opens the pictures that `--data`, `--split` and `--images` name, and checks that the classifier can
+/// tell their classes.
+///
+/// # Errors
+/// There are none, they cannot be read, or they have more classes than the classifier.
+pub fn pictures(args: &ImageArgs, model: &Model) -> Result<Dataset, Error> {
+    let split = match args.split {
+        Split::Train => unperturb_data::Split::Train,
+        Split::Test => unperturb_data::Split::Test,
+    };
+    let limit = args.images.map(|n| n.get());
+    let data = unperturb_data::open_with(&args.data, split, OpenOptions { limit, ..Default::default() })
+        .map_err(Error::failed("cannot read the pictures"))?;
+    check_classes(&data, model).map_err(Error::failed("cannot use these pictures"))?;
+    Ok(data)
+}
+
+/// Refuses pictures of more classes than the classifier knows.
+///
+/// # Errors
+/// There are more.
+pub fn check_classes(data: &Dataset, model: &Model) -> Result<(), Failure> {
+    let (there, known) = (data.classes(), model.classifier.classes);
+    if there <= known {
+        return Ok(());
+    }
+    Err(Failure::Mismatch(format!(
+        "{} has {there} classes and the classifier {} knows {known}",
+        data.name(),
+        model.origin
+    )))
+}
+
+/// Reads the nets of `tasks` from the folder of `--tasks`.
+///
+/// # Errors
+/// One is missing, or does not go with the classifier.
+pub fn task_nets(folder: Option<&Path>, tasks: &[Task], model: &Model) -> Result<TaskNets, Error> {
+    match folder {
+        Some(folder) => {
+            TaskNets::read(folder, tasks, model).map_err(Error::failed("cannot use the task nets"))
+        }
+        None => Ok(TaskNets::default()),
+    }
+}
+
+/// All pictures as `f32` in [0, 1], `[n, h, w, 3]`, and their labels.
+///
+/// # Errors
+/// What the data set reports.
+pub fn all(data: &Dataset) -> Result<(Vec<f32>, Vec<u32>), Error> {
+    let indices: Vec<u32> = (0..data.len() as u32).collect();
+    let mut images = vec![0.0; data.len() * data.picture_len()];
+    let mut labels = vec![0; data.len()];
+    data.gather(&indices, &mut images, &mut labels).map_err(Error::failed("cannot use these pictures"))?;
+    Ok((images, labels))
+}

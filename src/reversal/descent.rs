@@ -1,0 +1,138 @@
+//! The reversal: descent of the self-supervised losses, as programs that keep the reverse
+//! perturbation on the device.
+
+use unperturb_engine::ops::norms::Ball;
+use unperturb_engine::ops::random::Random;
+use unperturb_engine::{EngineError, Graph, Session, Value};
+
+use super::{Combine, Objective, Reversal};
+use crate::attack::projected_gradient::{IMAGES, within_range};
+use crate::model::Model;
+use crate::passes::{Counted, Passes};
+use crate::task::Task;
+use crate::task::losses::Contrast;
+use crate::task::nets::TaskNets;
+
+/// The state of the reverse perturbation, `[n, h, w, 3]`.
+pub const REVERSE: &str = "reverse";
+/// The state that noise and views are drawn from.
+pub const RANDOM: &str = "reversal/random";
+
+/// Programs that find reverse perturbations for a batch of images in the state [`IMAGES`].
+#[derive(Clone, Debug)]
+pub struct Descent {
+    start: Counted,
+    /// Run in turn, one each step.
+    steps: Vec<Counted>,
+    count: usize,
+}
+
+impl Descent {
+    /// Only noise, uniform in `[-epsilon, epsilon]`: the control.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn noise(session: &mut Session, epsilon: f32, shape: [usize; 4]) -> Result<Self, EngineError> {
+        Ok(Descent { start: start(session, epsilon, shape)?, steps: vec![], count: 0 })
+    }
+
+    /// The repair that `reversal` describes, with the nets loaded.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn compile(
+        session: &mut Session,
+        reversal: &Reversal,
+        model: &Model,
+        nets: &TaskNets,
+        shape: [usize; 4],
+    ) -> Result<Self, crate::Failure> {
+        let start = start(session, reversal.noise.value().min(reversal.epsilon.value()), shape)?;
+        let turns: &[Option<Task>] = match (reversal.objective, reversal.combine) {
+            (Objective::MultiTask, Combine::Alternate) => &[Some(Task::Rotation), Some(Task::Inpainting)],
+            _ => &[None],
+        };
+        let mut steps = Vec::new();
+        for &turn in turns {
+            let g = Graph::new();
+            let passes = trace_step(&g, reversal, model, nets, shape, turn)?;
+            steps.push(Counted::new(session.compile(&g)?, passes));
+        }
+        nets.load(session, &reversal.tasks(), shape[0])?;
+        Ok(Descent { start, steps, count: reversal.steps })
+    }
+
+    /// Leaves the reverse perturbation of the images in [`REVERSE`]; adds what it cost to `passes`.
+    /// Nothing is read back.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn run(&self, session: &mut Session, passes: &mut Passes) -> Result<(), EngineError> {
+        self.start.run(session, 1, passes)?;
+        match self.steps.as_slice() {
+            [] => Ok(()),
+            [step] => step.run(session, self.count, passes),
+            steps => (0..self.count).try_for_each(|k| steps[k % steps.len()].run(session, 1, passes)),
+        }
+    }
+}
+
+fn start(session: &mut Session, noise: f32, shape: [usize; 4]) -> Result<Counted, EngineError> {
+    let g = Graph::new();
+    let (images, reverse) = (g.state(IMAGES, shape), g.state(REVERSE, shape));
+    let random = Random::new(&g, RANDOM);
+    let first = (random.uniform(shape) * 2.0 - 1.0) * noise;
+    random.advance();
+    g.assign(reverse, within_range(images, first));
+    Ok(Counted::new(session.compile(&g)?, Passes::default()))
+}
+
+/// One step. `turn` is the second task of Algorithm 1's step, or none for one step on the sum.
+fn trace_step(
+    g: &Graph,
+    reversal: &Reversal,
+    model: &Model,
+    nets: &TaskNets,
+    shape: [usize; 4],
+    turn: Option<Task>,
+) -> Result<Passes, EngineError> {
+    let (images, reverse) = (g.state(IMAGES, shape), g.state(REVERSE, shape));
+    let random = Random::new(g, RANDOM);
+    let contrast = Contrast {
+        views: reversal.views,
+        temperature: reversal.temperature.value(),
+        positives: reversal.positives.into(),
+    };
+    let repaired = images + reverse;
+    // The weighted loss of each task, per image: [n, 1, 1, 1].
+    let losses: Vec<(Task, Value)> = reversal
+        .tasks()
+        .into_iter()
+        .map(|task| {
+            let loss = nets.loss(task, model, g, repaired, &random, contrast) * reversal.weight(task);
+            (task, loss.reshape([shape[0], 1, 1, 1]))
+        })
+        .collect();
+    random.advance();
+    let total = losses.iter().map(|&(_, loss)| loss).reduce(|a, b| a + b).expect("a reversal has a task");
+    let moved = match turn {
+        None => {
+            let gradient = g.gradient(total.sum_all(), &[reverse])?[0];
+            reverse - gradient.sign() * reversal.step_size.value()
+        }
+        // Both gradients are taken at the point where the step begins; shares are per image.
+        Some(turn) => {
+            let mut moved = reverse;
+            for &(_, loss) in losses.iter().filter(|(task, _)| [Task::Contrastive, turn].contains(task)) {
+                let gradient = g.gradient(loss.sum_all(), &[reverse])?[0];
+                let largest = gradient.abs().max(&[1, 2, 3]);
+                let share = (loss / total).detach();
+                moved = moved - gradient / (largest + 1e-12) * share * reversal.step_size.value();
+            }
+            moved
+        }
+    };
+    g.assign(reverse, within_range(images, moved.project(Ball::Linf(reversal.epsilon.value()))));
+    let contrastive = losses.iter().any(|(task, _)| *task == Task::Contrastive);
+    Ok(Passes::both(if contrastive { reversal.views as u64 } else { 0 }))
+}

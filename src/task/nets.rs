@@ -1,0 +1,163 @@
+//! The trained nets of the tasks, as a folder of checkpoints.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use unperturb_engine::ops::random::Random;
+use unperturb_engine::{Graph, Session, Value};
+use unperturb_nets::checkpoint::Checkpoint;
+use unperturb_nets::parameter::Specification;
+use unperturb_nets::weights::specifications;
+use unperturb_nets::{ContextEncoder, ContrastiveHead, NetError, Normalization, RotationNet, Weights};
+
+use super::Task;
+use super::losses::{self, Contrast};
+use crate::model::{Model, describe, description};
+
+/// Which net a task has, and its sizes. Stored in its checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "lowercase")]
+pub enum TaskNet {
+    /// A head on the classifier's features.
+    Contrastive {
+        /// The head.
+        head: ContrastiveHead,
+    },
+    /// A net that tells rotations.
+    Rotation {
+        /// The net.
+        net: RotationNet,
+        /// What it does to its input first.
+        normalization: Normalization,
+    },
+    /// A net that fills the centre.
+    Inpainting {
+        /// The net.
+        net: ContextEncoder,
+    },
+}
+
+impl TaskNet {
+    /// Its task.
+    pub fn task(&self) -> Task {
+        match self {
+            TaskNet::Contrastive { .. } => Task::Contrastive,
+            TaskNet::Rotation { .. } => Task::Rotation,
+            TaskNet::Inpainting { .. } => Task::Inpainting,
+        }
+    }
+
+    /// Its parameters.
+    pub fn specifications(&self) -> Vec<Specification> {
+        specifications(|scope| {
+            let state = |shape: &[usize]| scope.graph().state("input", shape);
+            match self {
+                TaskNet::Contrastive { head } => head.trace(scope, state(&[1, head.features])),
+                TaskNet::Rotation { net, .. } => net.trace(scope, state(&[1, 32, 32, 3])),
+                TaskNet::Inpainting { net } => net.trace(scope, state(&[1, net.size, net.size, 3])),
+            };
+        })
+    }
+
+    /// Where the checkpoint of `task` lies in the folder of all of them.
+    pub fn path(folder: &Path, task: Task) -> PathBuf {
+        folder.join(format!("{task}.safetensors"))
+    }
+
+    /// The checkpoint that holds this net.
+    pub fn checkpoint(&self, weights: Weights) -> Checkpoint {
+        describe(weights, self)
+    }
+}
+
+/// Trained task nets.
+#[derive(Clone, Debug, Default)]
+pub struct TaskNets {
+    nets: Vec<(TaskNet, Weights)>,
+}
+
+impl TaskNets {
+    /// Reads the nets of `tasks` from a folder that `train tasks` wrote.
+    ///
+    /// # Errors
+    /// A net is missing, cannot be read, or was trained for another classifier.
+    pub fn read(folder: &Path, tasks: &[Task], model: &Model) -> Result<Self, NetError> {
+        let mut nets = TaskNets::default();
+        for &task in tasks {
+            let path = TaskNet::path(folder, task);
+            nets.add(Checkpoint::read(&path)?, &path.display().to_string(), task, model)?;
+        }
+        Ok(nets)
+    }
+
+    /// Adds the net of `task` from its checkpoint; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// It holds another task's net, its tensors do not fit, or it was trained for another classifier.
+    pub fn add(
+        &mut self,
+        checkpoint: Checkpoint,
+        origin: &str,
+        task: Task,
+        model: &Model,
+    ) -> Result<(), NetError> {
+        let malformed = |problem: String| NetError::Malformed { file: origin.to_string(), problem };
+        let net: TaskNet = description(&checkpoint, origin)?;
+        if net.task() != task {
+            return Err(malformed(format!("it holds the {} net, not the {task} net", net.task())));
+        }
+        if let TaskNet::Contrastive { head } = net
+            && head.features != model.classifier.features()
+        {
+            let (head, features) = (head.features, model.classifier.features());
+            return Err(malformed(format!(
+                "its head reads {head} features and the classifier has {features}"
+            )));
+        }
+        checkpoint.weights.check(&net.specifications(), origin)?;
+        self.nets.push((net, checkpoint.weights));
+        Ok(())
+    }
+
+    fn net(&self, task: Task) -> &TaskNet {
+        let found = self.nets.iter().find(|(net, _)| net.task() == task);
+        &found.expect("nets are read for every task that a defence needs").0
+    }
+
+    /// Records the loss of `task`, `[n]`, of images `[n, h, w, 3]` in [0, 1].
+    ///
+    /// # Panics
+    /// If the net of `task` was not read.
+    pub fn loss<'g>(
+        &self,
+        task: Task,
+        model: &Model,
+        graph: &'g Graph,
+        images: Value<'g>,
+        random: &Random<'g>,
+        contrast: Contrast,
+    ) -> Value<'g> {
+        let scope = losses::scope(graph, &task.to_string());
+        match self.net(task) {
+            TaskNet::Contrastive { head } => {
+                losses::contrastive(model, head, &scope, images, random, contrast)
+            }
+            TaskNet::Rotation { net, normalization } => losses::rotation(net, normalization, &scope, images),
+            TaskNet::Inpainting { net } => losses::inpainting(net, &scope, images),
+        }
+    }
+
+    /// Writes the weights of `tasks` into a session that has compiled their losses on `count` images.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn load(&self, session: &mut Session, tasks: &[Task], count: usize) -> Result<(), NetError> {
+        for (net, weights) in self.nets.iter().filter(|(net, _)| tasks.contains(&net.task())) {
+            weights.load(session, &net.task().to_string(), &net.specifications())?;
+            if net.task() == Task::Rotation {
+                session.write_u32(losses::ROTATION_LABELS, &losses::rotation_label_values(count))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! Training of the self-supervised tasks' nets. The classifier is there already and stays as it is.
+
+use unperturb_data::{Augmentation, Batches, Dataset};
+use unperturb_engine::ops::nt_xent::Positives;
+use unperturb_engine::ops::random::Random;
+use unperturb_engine::optim::{Adam, Optimizer, Parameter, Schedule, Sgd};
+use unperturb_engine::{Device, Graph, Session, Value};
+use unperturb_nets::{ContextEncoder, ContrastiveHead, Mode, RotationNet, Scope, Weights};
+
+use super::trainer::{self, Course, Keep, LEARNING_RATE, Next, Report, Trainer};
+use crate::Failure;
+use crate::attack::projected_gradient::IMAGES;
+use crate::model::Model;
+use crate::task::Task;
+use crate::task::losses::{self, Contrast};
+use crate::task::nets::TaskNet;
+
+/// The state that views are drawn from.
+const RANDOM: &str = "random";
+
+/// How the net of one task is trained.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The net.
+    pub net: TaskNet,
+    /// Passes over the data.
+    pub epochs: u32,
+    /// Pictures in a batch.
+    pub batch: usize,
+    /// The learning rate that the schedule varies.
+    pub learning_rate: f64,
+    /// Seed of first weights, order, augmentation and views.
+    pub seed: u64,
+}
+
+impl Recipe {
+    /// The defaults for `task`, sized so that two cores train it within minutes: a width of its own if
+    /// one is given, in hidden units of the head or channels of the nets.
+    pub fn new(task: Task, model: &Model, size: usize, width: Option<usize>, seed: u64) -> Self {
+        let (net, epochs, batch, learning_rate) = match task {
+            Task::Contrastive => {
+                let features = model.classifier.features();
+                let head = ContrastiveHead { features, hidden: width.unwrap_or(256), embedding: 16 };
+                (TaskNet::Contrastive { head }, 4, 256, 1e-3)
+            }
+            Task::Rotation => {
+                let net = RotationNet { width: width.unwrap_or(24) };
+                (TaskNet::Rotation { net, normalization: model.classifier.normalization }, 4, 64, 0.1)
+            }
+            Task::Inpainting => {
+                let width = width.unwrap_or(16);
+                let net = ContextEncoder { size, width, latent: 8 * width };
+                (TaskNet::Inpainting { net }, 8, 64, 1e-3)
+            }
+        };
+        Recipe { net, epochs, batch, learning_rate, seed }
+    }
+
+    /// As published: Adam for the head and the context encoder, SGD for the rotation net.
+    fn optimizer(&self) -> Optimizer {
+        match self.net {
+            TaskNet::Rotation { .. } => {
+                Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 })
+            }
+            TaskNet::Contrastive { .. } | TaskNet::Inpainting { .. } => Optimizer::Adam(Adam::default()),
+        }
+    }
+}
+
+/// Trains the net of one task; nothing if `report` stopped it before the end.
+///
+/// # Errors
+/// Pictures that do not suit the net, files that cannot be read or written, what the engine reports.
+pub fn train(
+    device: &Device,
+    data: &Dataset,
+    model: &Model,
+    recipe: &Recipe,
+    keep: &Keep,
+    report: impl FnMut(Report) -> Next,
+) -> Result<Option<Weights>, Failure> {
+    let name = recipe.net.task().to_string();
+    let shape = [recipe.batch, data.height(), data.width(), 3];
+    let graph = Graph::new();
+    trace_update(&graph, model, recipe, shape)?;
+    let mut session = Session::new(device);
+    let update = session.compile(&graph)?;
+    let specifications = recipe.net.specifications();
+    Weights::initial(&specifications, recipe.seed).load(&mut session, &name, &specifications)?;
+    if recipe.net.task() == Task::Contrastive {
+        model.load(&mut session)?;
+    }
+    if session.has(losses::ROTATION_LABELS) {
+        session.write_u32(losses::ROTATION_LABELS, &losses::rotation_label_values(recipe.batch))?;
+    }
+    let random = session.has(RANDOM).then(|| RANDOM.to_string());
+    let mut trainer = Trainer {
+        random: random.into_iter().collect(),
+        session,
+        update,
+        before: Box::new(|_| Ok(())),
+        batches: Batches::new(data, recipe.batch)?
+            .shuffled(recipe.seed)
+            .augmented(Augmentation::STANDARD)
+            .drop_last(),
+        picture_len: data.picture_len(),
+    };
+    let course = Course {
+        epochs: recipe.epochs,
+        learning_rate: recipe.learning_rate,
+        schedule: Schedule::one_cycle(),
+        seed: recipe.seed,
+        settings: format!("{recipe:?} on {} {}", data.len(), data.name()),
+    };
+    if !trainer.run(&course, keep, report)? {
+        return Ok(None);
+    }
+    Ok(Some(Weights::read(&mut trainer.session, &name, &specifications)?))
+}
+
+/// One update: the task's loss of the batch, gradients of the task's own net, optimiser.
+fn trace_update(g: &Graph, model: &Model, recipe: &Recipe, shape: [usize; 4]) -> Result<(), Failure> {
+    let images = g.state(IMAGES, shape);
+    let scope = Scope::new(g, &recipe.net.task().to_string(), Mode::Train);
+    let losses: Value = match &recipe.net {
+        TaskNet::Contrastive { head } => {
+            let contrast = Contrast { views: 2, temperature: 0.2, positives: Positives::Authors };
+            let random = Random::new(g, RANDOM);
+            let loss = losses::contrastive(model, head, &scope, images, &random, contrast);
+            random.advance();
+            loss
+        }
+        TaskNet::Rotation { net, normalization } => losses::rotation(net, normalization, &scope, images),
+        TaskNet::Inpainting { net } => losses::inpainting(net, &scope, images),
+    };
+    let loss = losses.mean_all();
+    trainer::observe(g, loss, g.full([], 0.0));
+    let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
+    let values: Vec<_> = learned.iter().map(|p| p.value).collect();
+    let parameters: Vec<Parameter> = g
+        .gradient(loss, &values)?
+        .into_iter()
+        .zip(learned)
+        .map(|(gradient, p)| Parameter { name: p.state, value: p.value, gradient, decay: true })
+        .collect();
+    recipe.optimizer().trace(g, &parameters, g.state(LEARNING_RATE, []));
+    Ok(())
+}
