@@ -12,6 +12,7 @@ use super::interrupt::Interrupt;
 use super::progress::{Progress, duration};
 use super::{Error, Global};
 use crate::attack::{Norm, ProjectedGradient};
+use crate::model::Model;
 use crate::train::classifier::{self, Recipe};
 use crate::train::snapshot;
 use crate::train::trainer::{Keep, Next, Report};
@@ -40,6 +41,8 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
         .map_err(Error::failed("cannot read the pictures"))?;
     let normalization =
         if data.name().starts_with("cifar") { Normalization::CIFAR10 } else { Normalization::NONE };
+    let from = args.from.as_deref().map(Model::read).transpose();
+    let from = from.map_err(Error::failed("cannot start from this classifier"))?;
     let steps = args.attack_steps();
     let recipe = Recipe {
         classifier: Classifier { architecture, classes: data.classes(), normalization },
@@ -76,7 +79,7 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
     let batch = recipe.batch as u64;
     let mut stage =
         progress.stage(&what, u64::from(recipe.epochs) * (data.len() as u64 / batch) * batch, "images");
-    let trained = classifier::train(&device, &data, &recipe, &keep, |report: Report| {
+    let trained = classifier::train(&device, &data, &recipe, from.as_ref(), &keep, |report: Report| {
         stage.set(report.step * batch);
         if let Some((loss, right)) = report.epoch {
             let epoch = report.step * u64::from(recipe.epochs) / report.steps;

@@ -42,14 +42,16 @@ pub struct Recipe {
 /// Averages live under this net's name.
 const AVERAGED: &str = "average.classifier";
 
-/// Trains a classifier; nothing if `report` stopped it before the end.
+/// Trains a classifier, from the weights of another of the same net if one is given; nothing if `report`
+/// stopped it before the end.
 ///
 /// # Errors
-/// Pictures that do not suit the net, files that cannot be read or written, what the engine reports.
+/// Weights that do not fit the net, pictures that do not suit the net, files that cannot be read or written, what the engine reports.
 pub fn train(
     device: &Device,
     data: &Dataset,
     recipe: &Recipe,
+    from: Option<&Model>,
     keep: &Keep,
     report: impl FnMut(Report) -> Next,
 ) -> Result<Option<Model>, Failure> {
@@ -72,7 +74,10 @@ pub fn train(
     let update = session.compile(&graph)?;
 
     let specifications = classifier_specifications(&recipe.classifier);
-    let first = Weights::initial(&specifications, recipe.seed);
+    let first = match from {
+        Some(model) => model.weights.clone(),
+        None => Weights::initial(&specifications, recipe.seed),
+    };
     first.load(&mut session, NAME, &specifications)?;
     let random = ascent.iter().flat_map(|_| {
         session.has(projected_gradient::RANDOM).then(|| projected_gradient::RANDOM.to_string())
@@ -96,7 +101,12 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: recipe.schedule.clone(),
         seed: recipe.seed,
-        settings: format!("{recipe:?} on {} {}", data.len(), data.name()),
+        settings: format!(
+            "{recipe:?} from {} on {} {}",
+            from.map_or("random weights", |model| &model.origin),
+            data.len(),
+            data.name()
+        ),
     };
     if !trainer.run(&course, keep, report)? {
         return Ok(None);

@@ -134,6 +134,10 @@ pub struct ClassifierTrainingArgs {
     #[arg(long, value_name = "N")]
     pub checkpoint_every: Option<NonZeroUsize>,
 
+    /// Start from the weights of this checkpoint of the same net instead of from random ones.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+
     /// Go on from a state that an earlier run left
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
