@@ -72,6 +72,62 @@ fn evaluation() {
     }
 }
 
+/// The optimizer moves these scales into the weights, which the reference does not.
+#[test]
+fn evaluation_after_convolutions() {
+    Case::new("convolutions, forward and transposed, with batch norm in evaluation")
+        .input(Input::uniform([2, 3, 2, 3], -1.0, 1.0))
+        .input(Input::uniform([1, 1, 3, 4], -1.0, 1.0))
+        .input(Input::uniform([1, 1, 5, 4], -1.0, 1.0))
+        .input(Input::uniform([4], 0.5, 1.5))
+        .input(Input::uniform([5], 0.5, 1.5))
+        .build(|g, x| {
+            let (quarter, one) = (g.full([4], 0.25), g.full([4], 1.0));
+            let hidden = x[0].conv2d(x[1], None, 1, 0);
+            let hidden = hidden.batch_norm_eval(x[3], quarter, quarter, one, EPSILON as f32).tanh();
+            let (quarter, one) = (g.full([5], 0.25), g.full([5], 1.0));
+            let y = hidden.conv_transpose2d(x[2], None, 1, 0, 0);
+            y.batch_norm_eval(x[4], quarter, quarter, one, EPSILON as f32)
+        })
+        .reference(|x| {
+            let layer = |x: &Array, gamma: &Array, weight: &dyn Fn(usize, usize) -> f64| {
+                let (inner, c) = (x.shape[3], gamma.data.len());
+                let y = Array::from_fn([x.shape[0], x.shape[1], x.shape[2], c], |i| {
+                    (0..inner).map(|k| x.at(&[i[0], i[1], i[2], k]) * weight(k, i[3])).sum()
+                });
+                let quarter = vec![0.25; c];
+                normalised(&y, gamma, &Array::new([c], quarter.clone()), &quarter, &vec![1.0; c])
+            };
+            let hidden = layer(&x[0], &x[3], &|k, j| x[1].at(&[0, 0, k, j])).map(f64::tanh);
+            layer(&hidden, &x[4], &|k, j| x[2].at(&[0, 0, j, k]))
+        })
+        .check();
+}
+
+/// The gradient of the image alone, as an attack takes it: the scales fold on the way back too.
+#[test]
+fn gradient_through_evaluation() {
+    Case::new("gradient of a convolution with batch norm in evaluation")
+        .input(Input::uniform([2, 3, 2, 3], -1.0, 1.0))
+        .input(Input::uniform([1, 1, 3, 4], -1.0, 1.0))
+        .input(Input::uniform([4], 0.5, 1.5))
+        .without_gradient()
+        .build(|g, x| {
+            let (zero, one) = (g.full([4], 0.0), g.full([4], 1.0));
+            let y = x[0].conv2d(x[1], None, 1, 0).batch_norm_eval(x[2], zero, zero, one, EPSILON as f32);
+            g.gradient(y.square().sum_all(), &[x[0]]).expect("differentiable")[0]
+        })
+        .reference(|x| {
+            let scaled = |k: usize, j: usize| x[1].at(&[0, 0, k, j]) * x[2].data[j] / (1.0 + EPSILON).sqrt();
+            Array::from_fn([2, 3, 2, 3], |i| {
+                let y =
+                    |j: usize| (0..3).map(|k| x[0].at(&[i[0], i[1], i[2], k]) * scaled(k, j)).sum::<f64>();
+                (0..4).map(|j| 2.0 * y(j) * scaled(i[3], j)).sum()
+            })
+        })
+        .check();
+}
+
 /// The gradient rule itself is differentiated: the derivative of the squared gradient of a loss.
 #[test]
 fn second_derivative() {
@@ -148,4 +204,55 @@ fn one_value_per_channel_is_refused() {
     x.batch_norm_train(one, one, 1e-5);
     let message = g.check().expect_err("the variance of one value means nothing").to_string();
     assert!(message.contains("more than one value per channel"), "{message}");
+}
+
+/// Two steps of training, then one of evaluation with the running statistics they left.
+#[test]
+fn as_pytorch() {
+    use unperturb_engine::{Device, Graph, Session};
+
+    use crate::golden::{Golden, Tensor};
+
+    let golden = Golden::open("batch-norm");
+    for (kind, shape) in [("image", &[3, 4, 5, 2][..]), ("vector", &[6, 4])] {
+        let given = |what: &str| Tensor {
+            shape: vec![4],
+            data: crate::golden::reader::parameter(&format!("batch-norm/{kind}"), what, &[4]),
+        };
+        let picture = |step: &str| {
+            let u = Tensor::signed(&format!("batch-norm/{kind}/{step}/x"), shape);
+            Tensor { data: u.data.iter().map(|u| 3.0 * u + 1.0).collect(), ..u }
+        };
+        for step in ["train0", "train1"] {
+            let inputs = [("x", picture(step)), ("weight", given("weight")), ("bias", given("bias"))];
+            golden.check(&format!("{kind}.{step}"), &inputs, |x| x[0].batch_norm_train(x[1], x[2], 1e-5).y);
+        }
+        let tensor = |name: &str| golden.tensor(&format!("{kind}.eval.{name}"));
+        let statistics = [("mean", tensor("running_mean")), ("variance", tensor("running_var"))];
+        let inputs = [("x", picture("eval")), ("weight", given("weight")), ("bias", given("bias"))];
+        golden.check_with(&format!("{kind}.eval"), &inputs, &statistics, |x| {
+            x[0].batch_norm_eval(x[1], x[2], x[3], x[4], 1e-5)
+        });
+
+        for device in [Device::cpu(), crate::harness::gpu()] {
+            let g = Graph::new();
+            let one = g.full([4], 1.0);
+            let channels_last = [&shape[..1], &shape[2..], &[4]].concat();
+            let output = g.state("x", channels_last).batch_norm_train(one, one, 1e-5);
+            output.update_running(g.state("mean", [4]), g.state("variance", [4]), 0.1);
+            let mut session = Session::new(&device);
+            let program = session.compile(&g).expect("compiles");
+            session.write("mean", &given("running_mean").data).expect("a state");
+            session.write("variance", &given("running_var").data).expect("a state");
+            for step in ["train0", "train1"] {
+                let x = crate::golden::in_engine_order("x", &picture(step));
+                session.write("x", &x.data).expect("a state");
+                session.run(&program, 1).expect("runs");
+                let mean = session.read("mean").expect("a state");
+                golden.expect(&format!("{kind}.{step}.running_mean"), &mean);
+                let variance = session.read("variance").expect("a state");
+                golden.expect(&format!("{kind}.{step}.running_var"), &variance);
+            }
+        }
+    }
 }

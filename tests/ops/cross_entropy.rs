@@ -70,3 +70,30 @@ fn labels_out_of_range_read_the_last_class() {
         .reference(|x| cross_entropy(&x[0], &Array::new([3], vec![3.0; 3]), 0.0))
         .check();
 }
+
+#[test]
+fn as_pytorch() {
+    use unperturb_engine::{Device, Graph, Session};
+
+    use crate::golden::{Golden, Tensor, reader};
+
+    let golden = Golden::open("cross-entropy");
+    let logits: Vec<f32> =
+        Tensor::signed("cross-entropy/logits", &[6, 7]).data.iter().map(|u| 3.0 * u).collect();
+    for device in [Device::cpu(), crate::harness::gpu()] {
+        for (key, smoothing) in [("plain", 0.0), ("smoothed", 0.1)] {
+            let g = Graph::new();
+            let x = g.state("logits", [6, 7]);
+            let losses = x.cross_entropy(g.state_u32("labels", [6]), smoothing);
+            g.output("loss", losses);
+            g.output("gradient", g.gradient(losses.mean_all(), &[x]).expect("differentiable")[0]);
+            let mut session = Session::new(&device);
+            let program = session.compile(&g).expect("compiles");
+            session.write("logits", &logits).expect("a state");
+            session.write_u32("labels", &reader::labels(6, 7)).expect("a state");
+            session.run(&program, 1).expect("runs");
+            golden.expect(&format!("{key}.loss"), &session.read("loss").expect("a state"));
+            golden.expect(&format!("{key}.grad.logits"), &session.read("gradient").expect("a state"));
+        }
+    }
+}

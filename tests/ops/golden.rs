@@ -1,7 +1,7 @@
 //! Single operations against the values of PyTorch in `tests/golden`, forward and gradients, on both runtimes.
 
 #[path = "../golden/reader.rs"]
-mod reader;
+pub mod reader;
 
 use unperturb_engine::{Device, Graph, Session, Value};
 
@@ -67,24 +67,35 @@ impl Golden {
         inputs: &[(&str, Tensor)],
         build: impl for<'g> Fn(&[Value<'g>]) -> Value<'g>,
     ) {
+        self.check_with(key, inputs, &[], build);
+    }
+
+    /// As [`check`](Golden::check), with further operands of which the file holds no gradients.
+    pub fn check_with(
+        &self,
+        key: &str,
+        inputs: &[(&str, Tensor)],
+        constants: &[(&str, Tensor)],
+        build: impl for<'g> Fn(&[Value<'g>]) -> Value<'g>,
+    ) {
         for device in [Device::cpu(), gpu()] {
             let g = Graph::new();
-            let states: Vec<Value> = inputs
-                .iter()
+            let operands = || inputs.iter().chain(constants);
+            let states: Vec<Value> = operands()
                 .map(|(name, tensor)| g.state(*name, in_engine_order(name, tensor).shape))
                 .collect();
             let y = build(&states);
             let expected = self.tensor(&format!("{key}.y"));
             let cotangent = Tensor::signed(&format!("{}/{key}/cotangent", self.subject), &expected.shape);
             let loss = (y * g.state("cotangent", y.shape())).sum_all();
-            let gradients = g.gradient(loss, &states).expect("a differentiable operation");
+            let gradients = g.gradient(loss, &states[..inputs.len()]).expect("a differentiable operation");
             g.output("y", y);
             for ((name, _), gradient) in inputs.iter().zip(gradients) {
                 g.output(format!("grad.{name}"), gradient);
             }
             let mut session = Session::new(&device);
             let program = session.compile(&g).unwrap_or_else(|e| panic!("{key} on {device}: {e}"));
-            for (name, tensor) in inputs {
+            for (name, tensor) in operands() {
                 session.write(name, &in_engine_order(name, tensor).data).expect("the state's size");
             }
             session.write("cotangent", &in_engine_order("y", &cotangent).data).expect("the state's size");
@@ -102,7 +113,7 @@ impl Golden {
 }
 
 /// Images from NCHW to NHWC, weights from OIHW to HWIO; anything else as it is.
-fn in_engine_order(name: &str, tensor: &Tensor) -> Tensor {
+pub fn in_engine_order(name: &str, tensor: &Tensor) -> Tensor {
     match (name, tensor.shape.len()) {
         ("weight", 4) => tensor.permuted(&[2, 3, 1, 0]),
         (_, 4) => tensor.permuted(&[0, 2, 3, 1]),

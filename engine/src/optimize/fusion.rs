@@ -1,5 +1,6 @@
 //! Splices chains of elementwise operations into one, so that they cross memory once.
 
+use super::count_readers;
 use crate::graph::{Node, NodeId, Trace};
 use crate::ops::Op;
 use crate::ops::elementwise::Elementwise;
@@ -22,17 +23,6 @@ pub fn fuse_elementwise(mut trace: Trace) -> Trace {
         }
     }
     trace
-}
-
-/// How many needed nodes and assignments read each node.
-fn count_readers(trace: &Trace) -> Vec<usize> {
-    let needed = trace.needed();
-    let mut readers = vec![0; trace.nodes.len()];
-    for node in trace.nodes.iter().zip(&needed).filter(|(_, needed)| **needed).map(|(node, _)| node) {
-        node.inputs.iter().for_each(|id| readers[id.0] += 1);
-    }
-    trace.assigns.iter().for_each(|(_, id)| readers[id.0] += 1);
-    readers
 }
 
 /// Node `index` with the operation behind one of its operands spliced in, if that is allowed.

@@ -1,5 +1,6 @@
 //! Rewrites of a program that keep what it computes.
 
+mod fold_batch_norm;
 mod fusion;
 mod read_through;
 
@@ -7,5 +8,18 @@ use crate::graph::Trace;
 
 /// All rewrites, in the order in which they help each other.
 pub fn optimize(trace: Trace) -> Trace {
-    fusion::fuse_elementwise(read_through::read_through_aliases(trace))
+    let trace = read_through::read_through_aliases(trace);
+    let trace = fold_batch_norm::fold_batch_norm(trace);
+    fusion::fuse_elementwise(trace)
+}
+
+/// How many needed nodes and assignments read each node.
+fn count_readers(trace: &Trace) -> Vec<usize> {
+    let needed = trace.needed();
+    let mut readers = vec![0; trace.nodes.len()];
+    for node in trace.nodes.iter().zip(&needed).filter(|(_, needed)| **needed).map(|(node, _)| node) {
+        node.inputs.iter().for_each(|id| readers[id.0] += 1);
+    }
+    trace.assigns.iter().for_each(|(_, id)| readers[id.0] += 1);
+    readers
 }

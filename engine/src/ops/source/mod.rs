@@ -13,6 +13,12 @@ pub struct Reshape {
     shape: Shape,
 }
 
+impl Reshape {
+    pub(crate) fn to(shape: Shape) -> Self {
+        Reshape { shape }
+    }
+}
+
 /// The same value; gradients do not pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detach;
