@@ -1,6 +1,7 @@
 //! How broadcast operands are walked: axes merged where every operand steps alike.
 
 use crate::ops::Signature;
+use crate::shape::Shape;
 
 /// The output's axes after merging, with each operand's step along each (0 where it is stretched).
 #[derive(Debug, PartialEq)]
@@ -9,6 +10,10 @@ pub struct Walk {
     pub sizes: Vec<usize>,
     /// For each operand, elements to move per step along each merged axis.
     pub strides: Vec<Vec<usize>>,
+    /// For each operand, whether it has the output's own layout. Kept, for kernels ask in inner loops.
+    contiguous: Vec<bool>,
+    /// For each operand, whether it is a single number.
+    scalar: Vec<bool>,
 }
 
 impl Walk {
@@ -28,7 +33,8 @@ impl Walk {
                     .collect()
             })
             .collect();
-        let mut walk = Walk { sizes: vec![], strides: vec![vec![]; full.len()] };
+        let strides = vec![vec![]; full.len()];
+        let mut walk = Walk { sizes: vec![], strides, contiguous: vec![], scalar: vec![] };
         for axis in (0..rank).filter(|&axis| output[axis] != 1) {
             let joins = !walk.sizes.is_empty()
                 && full.iter().zip(&walk.strides).all(|(input, merged)| {
@@ -50,17 +56,19 @@ impl Walk {
             walk.sizes.push(1);
             walk.strides.iter_mut().for_each(|strides| strides.push(0));
         }
+        let packed = Shape::from(walk.sizes.clone()).strides();
+        walk.contiguous = walk.strides.iter().map(|strides| *strides == packed).collect();
+        walk.scalar = walk.strides.iter().map(|strides| strides.iter().all(|&stride| stride == 0)).collect();
         walk
     }
 
     /// Whether operand `index` has the output's own layout.
     pub fn is_contiguous(&self, index: usize) -> bool {
-        self.sizes.len() == 1 && self.strides[index][0] == 1
-            || self.strides[index] == crate::Shape::from(self.sizes.clone()).strides()
+        self.contiguous[index]
     }
 
     /// Whether operand `index` is a single number.
     pub fn is_scalar(&self, index: usize) -> bool {
-        self.strides[index].iter().all(|&stride| stride == 0)
+        self.scalar[index]
     }
 }
