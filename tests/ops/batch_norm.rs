@@ -198,12 +198,17 @@ fn normalisation_fuses_with_its_activation() {
 }
 
 #[test]
-fn one_value_per_channel_is_refused() {
-    let g = unperturb_engine::Graph::new();
-    let (x, one) = (g.state("x", [1, 3]), g.full([3], 1.0));
-    x.batch_norm_train(one, one, 1e-5);
-    let message = g.check().expect_err("the variance of one value means nothing").to_string();
-    assert!(message.contains("more than one value per channel"), "{message}");
+fn impossible_batches_are_refused() {
+    let message = |shape: &[usize], parameters: usize| {
+        let g = unperturb_engine::Graph::new();
+        let (x, one) = (g.state("x", shape), g.full([parameters], 1.0));
+        x.batch_norm_train(one, one, 1e-5);
+        g.check().expect_err("a batch without a variance").to_string()
+    };
+    assert!(message(&[1, 3], 3).contains("more than one value per channel"));
+    assert!(message(&[5], 5).contains("[n, ..., c]"));
+    assert!(message(&[], 1).contains("[n, ..., c]"));
+    message(&[4, 3], 2);
 }
 
 /// Two steps of training, then one of evaluation with the running statistics they left.

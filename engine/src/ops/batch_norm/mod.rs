@@ -55,7 +55,8 @@ impl<'g> Value<'g> {
         let (m, v) = (mean.detach(), variance.detach());
         let scale = gamma.detach() / (v + epsilon).sqrt();
         let y = (self.detach() - m) * scale + beta.detach();
-        let y = graph.apply(BatchNorm { epsilon }, &[y, self, gamma, beta, statistics]);
+        let rule = BatchNorm { epsilon };
+        let y = graph.apply(rule, &[y, self, gamma, beta, statistics, mean, variance]);
         BatchNormOutput { y, mean, variance, count: Extent::new(&self.shape()).rows }
     }
 
@@ -79,7 +80,7 @@ impl<'g> Value<'g> {
 /// The two rows of a `[2, c]` tensor, each as `[c]`.
 #[track_caller]
 fn rows<'g>(pair: Value<'g>) -> [Value<'g>; 2] {
-    let channels = pair.shape()[1];
+    let channels = pair.shape().elements() / 2;
     [0, 1].map(|row| pair.slice(0, row..row + 1).reshape([channels]))
 }
 
@@ -98,7 +99,7 @@ impl Extent {
 }
 
 /// The gradient rule of normalisation in training, put on a result that is already computed:
-/// `(y, x, gamma, beta, statistics) -> y`. Runs nothing.
+/// `(y, x, gamma, beta, statistics, mean, variance) -> y`. Runs nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNorm {
     /// Added to the variance.
@@ -111,7 +112,7 @@ impl Operation for BatchNorm {
     }
 
     fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
-        super::expect_inputs(inputs, 5)?;
+        super::expect_inputs(inputs, 7)?;
         let channels = Extent::new(&inputs[1].shape).channels;
         if inputs[2..4].iter().any(|ty| *ty != Type::f32([channels])) {
             return Err(format!("gamma and beta must both be [{channels}]"));
@@ -120,18 +121,19 @@ impl Operation for BatchNorm {
     }
 
     fn gradient<'g>(&self, of: &Differentiated<'_, 'g>) -> Vec<Option<Value<'g>>> {
-        let &[_, x, gamma, _, statistics] = of.inputs else { unreachable!("checked by infer") };
+        let &[_, x, gamma, _, statistics, mean, variance] = of.inputs else {
+            unreachable!("checked by infer")
+        };
         let dy = of.gradient;
         let sums = dy.graph().apply(BatchNormGradientSums { epsilon: self.epsilon }, &[x, dy, statistics]);
         let [dgamma, dbeta] = rows(sums);
         // dx = gamma / deviation * (dy - mean(dy) - x_hat * mean(dy * x_hat))
         let dx = of.wanted[1].then(|| {
-            let [mean, variance] = rows(statistics);
             let inverse = (variance + self.epsilon).sqrt().divides(1.0);
             let share = 1.0 / Extent::new(&x.shape()).rows as f32;
             (dy - dbeta * share - (x - mean) * (dgamma * inverse * share)) * (gamma * inverse)
         });
-        vec![None, dx, of.wanted[2].then_some(dgamma), of.wanted[3].then_some(dbeta), None]
+        vec![None, dx, of.wanted[2].then_some(dgamma), of.wanted[3].then_some(dbeta), None, None, None]
     }
 
     fn is_alias(&self) -> bool {

@@ -59,7 +59,7 @@ impl<'g> Value<'g> {
             }
             Norm::Linf => self.abs().max(&over),
         };
-        result.reshape(&self.shape()[..1])
+        result.one_per_image()
     }
 
     /// The nearest point, in Euclidean distance, of the ball to each image `[n, ...]`.
@@ -89,12 +89,19 @@ impl<'g> Value<'g> {
         let over = self.image_axes();
         let mask = mask.detach().broadcast_to(self.shape());
         let error = (mask * (self - target).square()).sum(&over);
-        (error / mask.sum(&over).at_least(SHORTEST)).reshape(&self.shape()[..1])
+        (error / mask.sum(&over).at_least(SHORTEST)).one_per_image()
     }
 
     #[track_caller]
     fn at_least(self, low: f32) -> Value<'g> {
         self.maximum(self.graph.full([], low))
+    }
+
+    /// `[n, 1, ...] -> [n]`.
+    #[track_caller]
+    fn one_per_image(self) -> Value<'g> {
+        let images = self.shape().first().copied().unwrap_or(1);
+        self.reshape([images])
     }
 
     fn image_axes(self) -> Vec<usize> {
