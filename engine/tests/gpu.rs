@@ -1,7 +1,7 @@
 //! The GPU runtime against the CPU runtime, and its own promises: shared states, loops without
 //! readback or allocation, memory as planned, errors instead of panics.
 
-use unperturb_engine::runtime::gpu::AdapterKind;
+use unperturb_engine::runtime::gpu::{AdapterKind, GpuDevice};
 use unperturb_engine::{Device, EngineError, Graph, Session, Value};
 
 fn gpu() -> Device {
@@ -284,6 +284,32 @@ fn an_adapter_that_is_not_there_is_named() {
     let error = Device::gpu(Some(99)).expect_err("there are not that many");
     assert!(matches!(error, EngineError::NoAdapter(_)), "{error}");
     assert!(error.to_string().contains("gpu:99"), "{error}");
+}
+
+#[test]
+fn auto_takes_hardware_or_the_cpu_and_says_why() {
+    let (device, reason) = Device::auto();
+    assert!(!reason.is_empty());
+    match device {
+        Device::Cpu => {
+            let hardware = GpuDevice::list().into_iter().find(|report| report.kind != AdapterKind::Software);
+            assert!(hardware.is_none(), "{reason}, yet there is {hardware:?}");
+        }
+        Device::Gpu(device) => assert_ne!(device.report().kind, AdapterKind::Software, "{reason}"),
+    }
+}
+
+#[test]
+fn reports_say_what_matters() {
+    let reports = GpuDevice::list();
+    for (index, report) in reports.iter().enumerate() {
+        assert_eq!(report.index, index);
+        let text = report.to_string();
+        for word in [&format!("gpu:{index}"), &report.name, "f16", "subgroups", "cooperative matrix"] {
+            assert!(text.contains(word), "{word} is not in: {text}");
+        }
+    }
+    assert!(!reports.is_empty());
 }
 
 #[test]

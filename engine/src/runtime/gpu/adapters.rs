@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor};
+use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor, MemoryBudgetThresholds};
 
 use crate::error::{EngineError, readable_bytes};
 
@@ -125,7 +125,15 @@ pub(super) fn adapters() -> &'static [(Adapter, AdapterReport)] {
     FOUND.get_or_init(|| {
         // OpenGL is left out: its compute limits are too small for the kernels.
         let backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
-        let descriptor = InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() };
+        let descriptor = InstanceDescriptor {
+            backends,
+            // Where the driver tells its budget, running out of it is an error and not slow swapping.
+            memory_budget_thresholds: MemoryBudgetThresholds {
+                for_resource_creation: Some(95),
+                for_device_loss: None,
+            },
+            ..InstanceDescriptor::new_without_display_handle()
+        };
         let found = pollster::block_on(Instance::new(descriptor).enumerate_adapters(backends));
         let numbered = found.into_iter().enumerate();
         numbered.map(|(index, adapter)| (adapter.clone(), AdapterReport::new(index, &adapter))).collect()

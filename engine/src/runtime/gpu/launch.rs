@@ -70,7 +70,8 @@ pub struct Launch {
     pub bindings: Vec<Binding>,
     /// Words that the shader sees as `params[i / 4][i % 4]`. Floats go by their bits.
     pub params: Vec<u32>,
-    /// How many workgroups, along one axis; the runtime folds large numbers into two.
+    /// How many workgroups, along one axis. The runtime folds large numbers into two, which may run a
+    /// few more than asked for: shaders ignore invocations beyond their work.
     pub workgroups: usize,
 }
 
