@@ -7,6 +7,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::pipelines::full_source;
 use crate::graph::{Graph, Value};
+use crate::ops::norms::Ball;
+use crate::ops::nt_xent::Positives;
 use crate::ops::random::Random;
 use crate::optimize::optimize;
 use crate::plan::Plan;
@@ -41,7 +43,7 @@ fn images<'g>(g: &'g Graph) -> Vec<Value<'g>> {
     let resized = [x.resize_nearest(5, 6), x.resize_bilinear(5, 6), x.crop_resize(boxes, 5, 6)];
     let moved = [x.flip(2), x.gather(picked).scatter(picked, 2), Value::concatenate(&[x, x], 3)];
     let coloured = [x.adjust_hue(factors), x.mix_channels(&[&[0.5, 0.25, 0.25], &[0.0, 1.0, 0.0]])];
-    let pooled = [x.average_pool2d(2, 2, 0), x.max_pool2d(3, 2, 1)];
+    let pooled = [x.average_pool2d(2, 2, 0), x.max_pool2d(3, 2, 1), x.project(Ball::L1(0.5))];
     let results = [&resized[..], &moved, &coloured, &pooled].concat();
     let loss = results.iter().map(|&y| (y * y).sum_all()).reduce(|a, b| a + b).expect("not empty");
     [results, g.gradient(loss, &[x]).expect("has a gradient")].concat()
@@ -53,7 +55,10 @@ fn training<'g>(g: &'g Graph) -> Vec<Value<'g>> {
     let (first, second) = (g.state("first", [3, 3, 3, 8]), g.state("second", [3, 3, 8, 12]));
     let (gamma, beta) = (g.state("gamma", [8]), g.state("beta", [8]));
     let y = x.conv2d(first, None, 1, 1).batch_norm_train(gamma, beta, 1e-5).y.relu();
-    let loss = y.conv2d(second, None, 2, 1).global_average_pool().cross_entropy(labels, 0.1).mean_all();
+    let features = y.conv2d(second, None, 2, 1).global_average_pool();
+    let classes = features.cross_entropy(labels, 0.1).mean_all();
+    let contrast = features.nt_xent(2, 0.5, Positives::SimClr).mean_all();
+    let loss = classes + contrast;
     g.gradient(loss, &[x, first, second, gamma, beta]).expect("has a gradient")
 }
 
