@@ -4,6 +4,7 @@
 
 pub mod args;
 mod attack;
+mod demo;
 mod device;
 pub mod error;
 mod evaluate;
@@ -28,6 +29,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Train(command) => train::run(global, command),
+        Command::Demo(args) => demo::run(global, args),
         Command::Evaluate(args) => evaluate::run(global, args),
         Command::Attack(args) => attack::run(global, args),
         Command::Repair(args) => repair::run(global, args),

@@ -1,0 +1,179 @@
+//! The whole pipeline on the built-in pictures and nets: both runtimes agree, loops stay on the device.
+
+use std::path::Path;
+
+use unperturb::attack::projected_gradient::{Ascent, IMAGES, LABELS, PERTURBATION, RANDOM};
+use unperturb::attack::{Attack, ProjectedGradient};
+use unperturb::evaluate::{Attacker, Defended, Defender};
+use unperturb::model::Model;
+use unperturb::passes::Passes;
+use unperturb::reversal::Defence;
+use unperturb::reversal::descent::{self, Descent, REVERSE};
+use unperturb::task::Task;
+use unperturb::task::nets::TaskNets;
+use unperturb_data::{OpenOptions, SHAPES, Split};
+use unperturb_engine::ops::random::Random;
+use unperturb_engine::runtime::gpu::GpuDevice;
+use unperturb_engine::{Device, Session};
+
+const COUNT: usize = 12;
+const SIZE: [usize; 2] = [32, 32];
+const SHAPE: [usize; 4] = [COUNT, 32, 32, 3];
+
+fn gpu() -> Device {
+    Device::Gpu(GpuDevice::open(None).unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn nets() -> (Model, TaskNets) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("nets/builtin");
+    let model = Model::read(&folder.join("classifier.safetensors")).expect("the built-in classifier");
+    let nets = TaskNets::read(&folder, Task::ALL, &model).expect("the built-in task nets");
+    (model, nets)
+}
+
+fn pictures() -> (Vec<f32>, Vec<u32>) {
+    let limit = OpenOptions { limit: Some(COUNT), ..Default::default() };
+    let data = unperturb_data::open_with(SHAPES, Split::Test, limit).expect("built-in pictures");
+    let (mut images, mut labels) = (vec![0.0; COUNT * data.picture_len()], vec![0; COUNT]);
+    data.gather(&(0..COUNT as u32).collect::<Vec<_>>(), &mut images, &mut labels).expect("all of them");
+    (images, labels)
+}
+
+/// The share of values of two sets of images that are within 1e-4.
+fn agreement(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).filter(|(a, b)| (**a - **b).abs() < 1e-4).count() as f64 / a.len() as f64
+}
+
+fn largest_change(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn attacked(device: &Device, attack: &str) -> Vec<f32> {
+    let (model, _) = nets();
+    let (images, labels) = pictures();
+    let attack: Attack = attack.parse().expect("an attack");
+    let attacked =
+        Attacker::new(device, &model, &attack, COUNT, 5).attack(&images, &labels, SIZE, |_| Ok(()));
+    attacked.expect("attacked").images
+}
+
+fn defended(device: &Device, defence: &str, images: &[f32]) -> Defended {
+    let (model, nets) = nets();
+    let defence: Defence = defence.parse().expect("a defence");
+    let defended = Defender::new(device, &model, &nets, &defence, COUNT, 5).defend(images, SIZE, |_| Ok(()));
+    defended.expect("defended")
+}
+
+#[test]
+fn ten_steps_of_pgd_are_the_same_images_on_both_runtimes() {
+    for attack in ["pgd:steps=10", "pgd:norm=l2,steps=10", "bim:steps=10", "fgsm"] {
+        let (cpu, gpu) = (attacked(&Device::cpu(), attack), attacked(&gpu(), attack));
+        let share = agreement(&cpu, &gpu);
+        assert!(share >= 0.95, "{attack}: {:.2} % of the values agree", 100.0 * share);
+        let classes = |device: &Device, images: &[f32]| -> Vec<u32> {
+            defended(device, "none", images).predictions.iter().map(|p| p.0).collect()
+        };
+        assert_eq!(classes(&Device::cpu(), &cpu), classes(&self::gpu(), &gpu), "{attack}");
+    }
+}
+
+#[test]
+fn ten_steps_of_reversal_are_the_same_images_on_both_runtimes() {
+    let images = attacked(&Device::cpu(), "pgd:steps=10");
+    for defence in [
+        "noise",
+        "contrastive:steps=10",
+        "rotation:steps=10",
+        "inpainting:steps=10",
+        "multi-task:steps=10,combine=sum",
+        "multi-task:steps=10,combine=alternate,views=4",
+    ] {
+        let (cpu, gpu) = (defended(&Device::cpu(), defence, &images), defended(&gpu(), defence, &images));
+        let share = agreement(&cpu.repaired, &gpu.repaired);
+        assert!(share >= 0.95, "{defence}: {:.2} % of the values agree", 100.0 * share);
+        let classes = |defended: &Defended| defended.predictions.iter().map(|p| p.0).collect::<Vec<_>>();
+        assert_eq!(classes(&cpu), classes(&gpu), "{defence}");
+        assert_eq!(cpu.passes, gpu.passes, "{defence}");
+    }
+}
+
+#[test]
+fn results_stay_in_the_ball_and_in_range() {
+    let (images, _) = pictures();
+    let attacked = attacked(&Device::cpu(), "pgd:steps=5,eps=8/255");
+    let inside = |x: &f32| (0.0..=1.0).contains(x);
+    // An image plus a perturbation rounds once.
+    assert!(largest_change(&images, &attacked) <= 8.0 / 255.0 + f32::EPSILON && attacked.iter().all(inside));
+    let repaired = defended(&Device::cpu(), "multi-task:steps=5,eps=4/255", &attacked).repaired;
+    assert!(
+        largest_change(&attacked, &repaired) <= 4.0 / 255.0 + f32::EPSILON && repaired.iter().all(inside)
+    );
+    assert!(largest_change(&attacked, &repaired) > 1.0 / 255.0, "nothing was repaired");
+}
+
+#[test]
+fn an_attack_of_size_zero_changes_nothing() {
+    assert_eq!(attacked(&Device::cpu(), "pgd:steps=3,eps=0"), pictures().0);
+}
+
+#[test]
+fn attacks_work_and_more_restarts_never_help_the_classifier() {
+    let (_, labels) = pictures();
+    let right = |attack: &str| {
+        let images = attacked(&Device::cpu(), attack);
+        let predictions = defended(&Device::cpu(), "none", &images).predictions;
+        predictions.iter().zip(&labels).filter(|(found, label)| found.0 == **label).count()
+    };
+    let (clean, one, three) = (right("none"), right("pgd:steps=10"), right("pgd:steps=10,restarts=3"));
+    assert!(one < clean, "PGD breaks none of {clean}");
+    assert!(three <= one, "{three} right after three restarts, {one} after one");
+}
+
+/// Passes are counted where programs run: two views are two passes, and the prediction is one more.
+#[test]
+fn passes_are_those_that_were_run() {
+    let (images, _) = pictures();
+    let per_image = |defence: &str| {
+        let passes = defended(&Device::cpu(), defence, &images).passes;
+        (passes.forwards / COUNT as u64, passes.backwards / COUNT as u64)
+    };
+    assert_eq!(per_image("none"), (1, 0));
+    assert_eq!(per_image("noise"), (1, 0));
+    assert_eq!(per_image("contrastive:steps=3,views=2"), (7, 6));
+    assert_eq!(per_image("multi-task:steps=3,views=4"), (13, 12));
+    assert_eq!(per_image("rotation:steps=3"), (1, 0));
+}
+
+/// The perturbations live on the device: forty steps allocate nothing and read nothing back.
+#[test]
+fn loops_neither_allocate_nor_read_back() {
+    let (model, nets) = nets();
+    let (images, labels) = pictures();
+    for device in [Device::cpu(), gpu()] {
+        let mut session = Session::new(&device);
+        let attack =
+            ProjectedGradient { steps: 40, .."pgd".parse::<Attack>().unwrap().projected_gradient().unwrap() };
+        let ascent = Ascent::compile(&mut session, &attack, SHAPE, Passes::both(1), |g, images| {
+            model.trace(g, images).logits.cross_entropy(g.state_u32(LABELS, [COUNT]), 0.0)
+        })
+        .expect("compiled");
+        let Defence::Reversal(reversal) = "multi-task:steps=40".parse().unwrap() else { unreachable!() };
+        let reversal = Descent::compile(&mut session, &reversal, &model, &nets, SHAPE).expect("compiled");
+        model.load(&mut session).expect("loaded");
+        session.write(IMAGES, &images).expect("written");
+        session.write_u32(LABELS, &labels).expect("written");
+        for random in [RANDOM, descent::RANDOM] {
+            session.write_u32(random, &Random::seeded(1)).expect("seeded");
+        }
+        let before = session.counters();
+        ascent.run(&mut session, &mut Passes::default()).expect("run");
+        reversal.run(&mut session, &mut Passes::default()).expect("run");
+        let after = session.counters();
+        assert_eq!(after.runs - before.runs, 1 + 40 + 1 + 40, "{device}");
+        assert_eq!(after.allocations, before.allocations, "{device}");
+        assert_eq!(after.readbacks, before.readbacks, "{device}");
+        for state in [PERTURBATION, REVERSE] {
+            assert!(session.read(state).expect("read").iter().any(|&x| x != 0.0), "{state} on {device}");
+        }
+    }
+}
