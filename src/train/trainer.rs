@@ -68,6 +68,9 @@ pub struct Keep {
     pub resume: bool,
 }
 
+/// What runs before each update.
+pub type Before = Box<dyn Fn(&mut Session) -> Result<(), Failure>>;
+
 /// A compiled training.
 pub struct Trainer<'d> {
     /// The session that holds the weights.
@@ -75,7 +78,7 @@ pub struct Trainer<'d> {
     /// One update of the weights.
     pub update: Program,
     /// What runs before each update, for instance an attack.
-    pub before: Box<dyn Fn(&mut Session) -> Result<(), Failure>>,
+    pub before: Before,
     /// States of random numbers, seeded anew for each update from the seed and its number.
     pub random: Vec<String>,
     /// The pictures.
