@@ -13,7 +13,7 @@ pub struct Golden {
 impl Golden {
     /// The file of `subject`; a missing one fails the test.
     pub fn open(subject: &'static str) -> Golden {
-        let path = format!("{}/../tests/golden/{subject}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/tests/golden/{subject}.safetensors", env!("CARGO_MANIFEST_DIR"));
         let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         Golden { subject, bytes }
     }
