@@ -119,9 +119,8 @@ impl Backend for CpuBackend {
     }
 
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
-        for _ in 0..times {
-            self.run_once(program, |_| ());
-        }
+        // On a thread of the pool, so that kernels start there instead of being handed over, one by one.
+        rayon::scope(|_| (0..times).for_each(|_| self.run_once(program, |_| ())));
         Ok(())
     }
 
