@@ -6,6 +6,7 @@ pub mod args;
 mod attack;
 mod demo;
 mod device;
+mod devices;
 pub mod error;
 mod evaluate;
 mod inputs;
@@ -28,6 +29,7 @@ pub use error::Error;
 pub fn run(arguments: Arguments) -> Result<(), Error> {
     let global = &arguments.global;
     match &arguments.command {
+        Command::Devices => devices::run(global),
         Command::Train(command) => train::run(global, command),
         Command::Demo(args) => demo::run(global, args),
         Command::Evaluate(args) => evaluate::run(global, args),

@@ -27,3 +27,26 @@ pub fn json<T: Serialize>(global: &Global, result: &T) -> Result<(), Error> {
     text.push(b'\n');
     Ok(atomic::write(path, &text)?)
 }
+
+/// Prints `text`, and writes `result` to the file of `--json` with the command's name and our version in front.
+/// Where one of the two is impossible the other is done all the same.
+///
+/// # Errors
+/// As [`print()`] and [`json`].
+pub fn result<T: Serialize>(
+    global: &Global,
+    command: &'static str,
+    text: &str,
+    result: &T,
+) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        command: &'static str,
+        version: &'static str,
+        #[serde(flatten)]
+        result: &'a T,
+    }
+    let printed = print(text);
+    json(global, &Document { command, version: env!("CARGO_PKG_VERSION"), result })?;
+    printed
+}
