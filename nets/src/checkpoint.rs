@@ -95,35 +95,13 @@ impl Checkpoint {
         bytes.map(sorted_header).map_err(malformed)
     }
 
-    /// Writes the file beside its place and renames it: what was there stays whole until then.
+    /// Writes the file; what was there stays whole until the new one is.
     ///
     /// # Errors
-    /// The folder cannot be written or the disk is full.
+    /// The folder cannot be written or the disk is full; `path` is untouched then.
     pub fn write(&self, path: &Path) -> Result<(), NetError> {
-        write_atomically(path, &self.to_bytes()?)
+        Ok(unperturb_files::write(path, &self.to_bytes()?)?)
     }
-}
-
-/// Writes `bytes` to a temporary file in the same folder, flushes it to the disk and renames it to
-/// `path`, so that `path` is at every moment either the old file or the new one.
-///
-/// # Errors
-/// The folder cannot be written or the disk is full; `path` is untouched then.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), NetError> {
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
-    };
-    write().map_err(|source| NetError::Write { path: path.into(), source })
 }
 
 /// Elements as `f32`, or nothing where they are not floating-point.

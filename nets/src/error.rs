@@ -67,13 +67,8 @@ pub enum NetError {
         source: std::io::Error,
     },
     /// The file could not be written; a previous one is untouched.
-    #[error("cannot write {}: {source}", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] unperturb_files::WriteError),
     /// Normalisation constants could not be understood.
     #[error(
         "'{0}' is no normalisation: write none, cifar10, imagenet, or three means and three deviations as m,m,m/s,s,s"

@@ -12,7 +12,7 @@ use crate::attack::Attack;
 use crate::evaluate::Defended;
 use crate::model::Model;
 use crate::report::grid::{self, GridRow, Picture, Prediction};
-use crate::report::{atomic, table};
+use crate::report::table;
 use crate::reversal::Defences;
 use crate::task::Task;
 use crate::task::nets::TaskNets;
@@ -89,7 +89,7 @@ pub fn run(global: &Global, args: &DemoArgs) -> Result<(), Error> {
         .collect();
     let grid = grid::draw(data.height(), data.width(), &rows)?;
     let path = args.out.join("demo.png");
-    atomic::write(&path, &grid::png(&grid)?)?;
+    unperturb_files::write(&path, &grid::png(&grid)?)?;
     output::print(&format!("\n{} pictures in {}\n", rows.len(), path.display()))
 }
 

@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::report::atomic::WriteError;
+use unperturb_files::WriteError;
+
 use crate::report::evaluation::OutcomeError;
 use crate::report::grid::GridError;
 use crate::spec::SpecError;
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_named_once() {
-        let error = crate::report::atomic::write("/missing/result.json".as_ref(), b"").unwrap_err();
+        let error = unperturb_files::write("/missing/result.json".as_ref(), b"").unwrap_err();
         assert_eq!(
             sentence(&error.into()),
             "cannot write `/missing/result.json`: its folder does not exist."

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Error, Global};
-use crate::report::atomic;
 
 /// Prints a result, which brings its own newlines.
 ///
@@ -25,7 +24,7 @@ pub fn json<T: Serialize>(global: &Global, result: &T) -> Result<(), Error> {
     let mut text =
         serde_json::to_vec_pretty(result).map_err(Error::failed("cannot write the result as JSON"))?;
     text.push(b'\n');
-    Ok(atomic::write(path, &text)?)
+    Ok(unperturb_files::write(path, &text)?)
 }
 
 /// Prints `text`, and writes `result` to the file of `--json` with the command's name and our version in front.

@@ -6,7 +6,6 @@ use std::path::Path;
 use image::{ImageFormat, RgbImage};
 
 use super::Error;
-use crate::report::atomic;
 
 /// Writes an image `[h, w, 3]` in [0, 1] as a PNG of eight bits.
 ///
@@ -18,5 +17,5 @@ pub fn write_png(path: &Path, image: &[f32], [height, width]: [usize; 2]) -> Res
         .ok_or_else(|| Error::Usage("an image of the wrong size".into()))?;
     let mut png = Cursor::new(Vec::new());
     picture.write_to(&mut png, ImageFormat::Png).map_err(Error::failed("cannot make a PNG"))?;
-    Ok(atomic::write(path, png.get_ref())?)
+    Ok(unperturb_files::write(path, png.get_ref())?)
 }

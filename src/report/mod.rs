@@ -1,6 +1,6 @@
-//! What comes out: numbers with their uncertainty, tables, pictures, and files that are whole or not there.
+//! What comes out: numbers with their uncertainty, tables and pictures.
 
-pub mod atomic;
+pub mod columns;
 pub mod evaluation;
 pub mod grid;
 pub mod statistics;

@@ -1,5 +1,6 @@
 //! The table of an evaluation, for a terminal and for Markdown.
 
+use super::columns::{Columns, thousands};
 use super::evaluation::{Evaluation, Paired, Row};
 
 /// The table for a terminal: what was evaluated, one line per defence, the paired tests against the first
@@ -38,52 +39,6 @@ pub fn markdown(evaluation: &Evaluation) -> String {
 
 const PAIRED_TITLE: &str = "Images that only one of two defences gets right, with McNemar's exact test";
 
-/// Cells with their headers. The first `left` columns hold words, the others numbers.
-struct Table {
-    headers: Vec<String>,
-    rows: Vec<Vec<String>>,
-    left: usize,
-}
-
-impl Table {
-    /// Columns padded to their widest cell, a rule under the headers.
-    fn aligned(&self) -> String {
-        let widths: Vec<usize> = (0..self.headers.len())
-            .map(|column| {
-                let cells = self.rows.iter().map(|row| &row[column]);
-                cells.chain([&self.headers[column]]).map(|cell| cell.chars().count()).max().unwrap_or(0)
-            })
-            .collect();
-        let line = |cells: &[String]| {
-            let padded: Vec<String> =
-                cells
-                    .iter()
-                    .zip(&widths)
-                    .enumerate()
-                    .map(|(column, (cell, width))| {
-                        if column < self.left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                    })
-                    .collect();
-            format!("{}\n", padded.join("  ").trim_end())
-        };
-        let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1));
-        let rows: String = self.rows.iter().map(|row| line(row)).collect();
-        format!("{}{rule}\n{rows}", line(&self.headers))
-    }
-
-    fn markdown(&self) -> String {
-        let line = |cells: &[String]| {
-            let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-            format!("| {} |\n", cells.join(" | "))
-        };
-        let rule: Vec<_> = (0..self.headers.len())
-            .map(|column| if column < self.left { "---".to_owned() } else { "---:".to_owned() })
-            .collect();
-        let rows: String = self.rows.iter().map(|row| line(row)).collect();
-        format!("{}{}{rows}", line(&self.headers), line(&rule))
-    }
-}
-
 fn subject(evaluation: &Evaluation) -> String {
     let Evaluation { classifier, dataset, device, seed, .. } = evaluation;
     format!(
@@ -96,7 +51,7 @@ fn subject(evaluation: &Evaluation) -> String {
     )
 }
 
-fn accuracies(evaluation: &Evaluation) -> Table {
+fn accuracies(evaluation: &Evaluation) -> Columns {
     let defences = distinct(&evaluation.rows, |row| &row.defence);
     let attacks = distinct(&evaluation.rows, |row| &row.attack);
     let mut headers = vec!["defence".to_owned()];
@@ -117,11 +72,11 @@ fn accuracies(evaluation: &Evaluation) -> Table {
         cells.push(format!("{:.1}", of_defence.iter().map(|row| row.seconds).sum::<f64>()));
         cells
     });
-    Table { headers, rows: rows.collect(), left: 1 }
+    Columns { headers, rows: rows.collect(), left: 1 }
 }
 
 /// Every defence against the first: all pairs would bury what matters, and are in the JSON.
-fn paired(evaluation: &Evaluation) -> Table {
+fn paired(evaluation: &Evaluation) -> Columns {
     let first = evaluation.rows.first().map(|row| row.defence.as_str());
     let against_first = |pair: &&Paired| Some(pair.b.as_str()) == first;
     let rows = evaluation.paired.iter().filter(against_first).map(|pair| {
@@ -129,7 +84,7 @@ fn paired(evaluation: &Evaluation) -> Table {
         vec![heading(&pair.attack), pair.a.clone(), pair.b.clone(), only_a, only_b, p_value(pair.mcnemar_p)]
     });
     let headers = ["images", "a", "b", "only a", "only b", "p"].map(str::to_owned).to_vec();
-    Table { headers, rows: rows.collect(), left: 3 }
+    Columns { headers, rows: rows.collect(), left: 3 }
 }
 
 /// One line for every attack and defence of which the short name does not say everything.
@@ -171,19 +126,6 @@ fn passes(count: f64) -> String {
 
 fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
-}
-
-/// `12345` as `12,345`.
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]
@@ -262,10 +204,6 @@ Images that only one of two defences gets right, with McNemar's exact test:
 
     #[test]
     fn numbers_are_written_for_readers() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"],
-            [0, 999, 1000, 1_234_567].map(thousands).each_ref().map(String::as_str)
-        );
         assert_eq!((passes(81.0), passes(40.25)), ("81".to_owned(), "40.2".to_owned()));
         assert_eq!(
             (p_value(0.000_99), p_value(0.001), p_value(1.0)),

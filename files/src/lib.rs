@@ -1,4 +1,4 @@
-//! Files that are whole or not there.
+//! Files that are whole or not there: how checkpoints, snapshots, results and pictures are written.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
