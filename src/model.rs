@@ -7,12 +7,12 @@ use unperturb_engine::{Graph, Session, Value};
 use unperturb_nets::checkpoint::Checkpoint;
 use unperturb_nets::parameter::Specification;
 use unperturb_nets::weights::specifications;
-use unperturb_nets::{Classifier, Features, Mode, NetError, Normalization, Scope, Weights};
+use unperturb_nets::{Architecture, Classifier, Features, Mode, NetError, Normalization, Scope, Weights};
 
 /// Under this name the classifier's states live in a session.
 pub const NAME: &str = "classifier";
 /// The key of a checkpoint's metadata under which we keep ours.
-const METADATA: &str = "unperturb";
+pub const METADATA: &str = "unperturb";
 
 /// A classifier with its weights.
 #[derive(Clone, Debug)]
@@ -56,11 +56,14 @@ impl Model {
     /// Reads a checkpoint that does not say which net it holds.
     ///
     /// # Errors
-    /// The file cannot be read, or its tensors do not fit `net`.
-    pub fn read_foreign(net: &str, normalization: Normalization, path: &Path) -> Result<Self, NetError> {
+    /// The file cannot be read, or its tensors do not fit the net.
+    pub fn read_foreign(
+        architecture: Architecture,
+        normalization: Normalization,
+        path: &Path,
+    ) -> Result<Self, NetError> {
         let origin = path.display().to_string();
         let weights = Checkpoint::read(path)?.weights;
-        let architecture = net.parse()?;
         // The last layer's bias has as many elements as there are classes, whatever the net.
         let last = ["linear.bias", "fc.bias"].iter().find_map(|&name| weights.tensors.get(name));
         let classes = last.map_or(10, |bias| bias.data.len());
@@ -100,10 +103,14 @@ impl Model {
 
     /// How many numbers the net has learned.
     pub fn parameters(&self) -> u64 {
-        let specifications = classifier_specifications(&self.classifier);
-        let learned = specifications.iter().filter(|spec| spec.kind.is_learned());
-        learned.map(|spec| spec.shape.elements() as u64).sum()
+        learned(&classifier_specifications(&self.classifier))
     }
+}
+
+/// How many numbers of these parameters are learned.
+pub fn learned(specifications: &[Specification]) -> u64 {
+    let learned = specifications.iter().filter(|spec| spec.kind.is_learned());
+    learned.map(|spec| spec.shape.elements() as u64).sum()
 }
 
 /// The parameters of a classifier.

@@ -53,6 +53,19 @@ impl Weights {
     /// # Errors
     /// The first parameter that does not fit.
     pub fn check(&self, specifications: &[Specification], file: &str) -> Result<(), NetError> {
+        self.check_shapes(specifications, file)?;
+        let spoiled = |spec: &&Specification| self.tensors[&spec.name].data.iter().any(|x| !x.is_finite());
+        match specifications.iter().find(spoiled) {
+            Some(spec) => Err(NetError::NotFinite { file: file.to_string(), name: spec.name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that every parameter is here and has the right shape, whatever its numbers are.
+    ///
+    /// # Errors
+    /// The first parameter that does not fit.
+    pub fn check_shapes(&self, specifications: &[Specification], file: &str) -> Result<(), NetError> {
         for spec in specifications {
             let expected = spec.kind.torch_shape(&spec.shape);
             let (file, name) = (file.to_string(), spec.name.clone());
@@ -60,9 +73,6 @@ impl Weights {
                 None => return Err(NetError::MissingTensor { file, name, shape: expected }),
                 Some(tensor) if tensor.shape != expected => {
                     return Err(NetError::WrongShape { file, name, found: tensor.shape.clone(), expected });
-                }
-                Some(tensor) if tensor.data.iter().any(|x| !x.is_finite()) => {
-                    return Err(NetError::NotFinite { file, name });
                 }
                 Some(_) => {}
             }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use unperturb_data::{Dataset, OpenOptions};
-use unperturb_nets::{NetError, Normalization};
+use unperturb_nets::Normalization;
 
 use super::Error;
 use super::args::{ImageArgs, NetArgs, Split};
@@ -15,17 +15,11 @@ use crate::task::nets::TaskNets;
 /// Reads the classifier that `--classifier` names.
 ///
 /// # Errors
-/// The file cannot be read or does not fit its net; an unknown net.
+/// The file cannot be read or does not fit its net; `--normalize` for a file that knows its own.
 pub fn model(args: &NetArgs) -> Result<Model, Error> {
     let file = &args.classifier.file;
-    let read = match (&args.classifier.net, args.normalize) {
-        (Some(net), how) => {
-            let normalization = how.map_or(Normalization::NONE, |how| Normalization {
-                mean: how.mean(),
-                deviation: how.deviation(),
-            });
-            Model::read_foreign(net, normalization, file)
-        }
+    let read = match (args.classifier.net, args.normalize) {
+        (Some(net), how) => Model::read_foreign(net, how.unwrap_or(Normalization::NONE), file),
         (None, None) => Model::read(file),
         (None, Some(_)) => {
             let problem =
@@ -33,10 +27,7 @@ pub fn model(args: &NetArgs) -> Result<Model, Error> {
             return Err(Error::Usage(problem.into()));
         }
     };
-    read.map_err(|error| match error {
-        NetError::UnknownNet(_) => Error::Usage(error.to_string()),
-        other => Error::failed("cannot use the classifier")(other),
-    })
+    read.map_err(Error::failed("cannot use the classifier"))
 }
 
 /// Opens the pictures that `--data`, `--split` and `--images` name, and checks that the classifier can

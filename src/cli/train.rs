@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use unperturb_data::{OpenOptions, Split};
 use unperturb_engine::optim::{Optimizer, Schedule, Sgd};
-use unperturb_nets::{Architecture, Classifier, Normalization};
+use unperturb_nets::{Classifier, Normalization};
 
 use super::args::{self, ClassifierTrainingArgs, TrainCommand};
 use super::device;
@@ -32,8 +32,7 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
     let progress = Progress::new(global.quiet);
     let device = device::open(global)?;
     let interrupt = Interrupt::install()?;
-    let mut architecture: Architecture =
-        args.net.parse().map_err(|e: unperturb_nets::NetError| Error::Usage(e.to_string()))?;
+    let mut architecture = args.net;
     if let Some(width) = args.width {
         architecture = architecture.with_width(width.get());
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use unperturb_nets::{Architecture, NetError};
+
 use crate::spec::{Magnitude, words};
 use crate::task::Task;
 
@@ -63,7 +65,7 @@ impl fmt::Display for DeviceChoice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassifierSource {
     /// The net of a foreign checkpoint; a file of ours names its own.
-    pub net: Option<String>,
+    pub net: Option<Architecture>,
     /// The checkpoint.
     pub file: PathBuf,
 }
@@ -75,7 +77,9 @@ impl FromStr for ClassifierSource {
     /// look of a path; so a file `a:b` is written `./a:b`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (net, file) = match text.split_once(':') {
-            Some((net, file)) if is_net(net) => (Some(net.to_owned()), file),
+            Some((net, file)) if is_net(net) => {
+                (Some(net.parse().map_err(|unknown: NetError| unknown.to_string())?), file)
+            }
             Some(("", _)) => return Err("expected FILE or NET:FILE".to_owned()),
             _ => (None, text),
         };
@@ -96,92 +100,6 @@ impl fmt::Display for ClassifierSource {
             write!(f, "{net}:")?;
         }
         write!(f, "{}", self.file.display())
-    }
-}
-
-/// `--normalize none|cifar10|imagenet|m,m,m/s,s,s`: what a net subtracts from each channel of an image in [0, 1],
-/// and divides it by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Normalisation {
-    /// The net takes images in [0, 1].
-    None,
-    /// Mean and deviation of the pixels of CIFAR-10's training images. (Some checkpoints were trained with
-    /// 0.2023, 0.1994, 0.2010 for the deviation: give those as numbers.)
-    Cifar10,
-    /// The customary constants of ImageNet.
-    Imagenet,
-    /// Given as numbers, in the order red, green, blue.
-    Given {
-        /// Subtracted.
-        mean: [f32; 3],
-        /// Divided by; above zero.
-        deviation: [f32; 3],
-    },
-}
-
-impl Normalisation {
-    /// What is subtracted, in the order red, green, blue.
-    pub fn mean(self) -> [f32; 3] {
-        match self {
-            Self::None => [0.0; 3],
-            Self::Cifar10 => [0.4914, 0.4822, 0.4465],
-            Self::Imagenet => [0.485, 0.456, 0.406],
-            Self::Given { mean, .. } => mean,
-        }
-    }
-
-    /// What is divided by, in the order red, green, blue.
-    pub fn deviation(self) -> [f32; 3] {
-        match self {
-            Self::None => [1.0; 3],
-            Self::Cifar10 => [0.2470, 0.2435, 0.2616],
-            Self::Imagenet => [0.229, 0.224, 0.225],
-            Self::Given { deviation, .. } => deviation,
-        }
-    }
-}
-
-impl FromStr for Normalisation {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let three = |part: &str| -> Option<[f32; 3]> {
-            let numbers: Option<Vec<f32>> = part
-                .split(',')
-                .map(|number| number.trim().parse().ok().filter(|n: &f32| n.is_finite()))
-                .collect();
-            numbers?.try_into().ok()
-        };
-        match text {
-            "none" => return Ok(Self::None),
-            "cifar10" => return Ok(Self::Cifar10),
-            "imagenet" => return Ok(Self::Imagenet),
-            _ => {}
-        }
-        let given = text.split_once('/').and_then(|(mean, deviation)| three(mean).zip(three(deviation)));
-        match given {
-            Some((_, deviation)) if deviation.iter().any(|deviation| *deviation <= 0.0) => {
-                Err("expected deviations above zero".to_owned())
-            }
-            Some((mean, deviation)) => Ok(Self::Given { mean, deviation }),
-            None => {
-                Err("expected none, cifar10, imagenet, or six numbers as in 0.5,0.5,0.5/0.2,0.2,0.2"
-                    .to_owned())
-            }
-        }
-    }
-}
-
-impl fmt::Display for Normalisation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::Cifar10 => f.write_str("cifar10"),
-            Self::Imagenet => f.write_str("imagenet"),
-            Self::Given { mean: [r, g, b], deviation: [dr, dg, db] } => {
-                write!(f, "{r},{g},{b}/{dr},{dg},{db}")
-            }
-        }
     }
 }
 
@@ -257,7 +175,7 @@ mod tests {
     fn source(text: &str) -> (Option<String>, String) {
         let source: ClassifierSource = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(source.to_string(), text);
-        (source.net, source.file.to_string_lossy().into_owned())
+        (source.net.map(|net| net.to_string()), source.file.to_string_lossy().into_owned())
     }
 
     #[test]
@@ -271,7 +189,7 @@ mod tests {
         assert_eq!(source("c:/nets/a.pt"), file("c:/nets/a.pt"));
         assert_eq!(source("resnet20:C:\\nets\\a.pt"), net("resnet20", "C:\\nets\\a.pt"));
         assert_eq!(source("./a:b"), file("./a:b"));
-        for text in ["", ":", ":a.pt", "resnet20:"] {
+        for text in ["", ":", ":a.pt", "resnet20:", "resnet21:a.pt", "vgg16:a.pt"] {
             assert!(text.parse::<ClassifierSource>().is_err(), "{text:?}");
         }
     }
@@ -289,20 +207,6 @@ mod tests {
         }
         for text in ["", "GPU", "gpu:", "gpu:-1", "gpu:one", "cuda:0"] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn normalisations() {
-        assert_eq!("cifar10".parse(), Ok(Normalisation::Cifar10));
-        assert_eq!(
-            "0.5,0.4,0.3/.2,.25,1".parse(),
-            Ok(Normalisation::Given { mean: [0.5, 0.4, 0.3], deviation: [0.2, 0.25, 1.0] })
-        );
-        for text in
-            ["", "cifar", "0.5/0.2", "1,2,3", "1,2,3/1,2", "1,2,3/1,2,nan", "1,2,3/1,2,0", "1,2,3/1,2,-1"]
-        {
-            assert!(text.parse::<Normalisation>().is_err(), "{text:?}");
         }
     }
 
@@ -334,15 +238,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn given_normalisations_read_back(mean in [-9.0f32..9.0, -9.0f32..9.0, -9.0f32..9.0], scale in 1e-3f32..9.0) {
-            let given = Normalisation::Given { mean, deviation: [scale, 1.0, 0.5] };
-            prop_assert_eq!(given.to_string().parse(), Ok(given));
-        }
-
-        #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,16}") {
             let _ = text.parse::<ClassifierSource>();
-            let _ = text.parse::<Normalisation>();
             let _ = text.parse::<DeviceChoice>();
             let _ = text.parse::<PerTask<f32>>();
         }

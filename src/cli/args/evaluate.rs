@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use unperturb_nets::Normalization;
 
 use crate::attack::{Attack, Attacks};
 use crate::cli::Error;
-use crate::cli::values::{ClassifierSource, Normalisation};
+use crate::cli::values::ClassifierSource;
 use crate::reversal::{Defence, Defences};
 use crate::spec::words;
 
@@ -53,7 +54,7 @@ pub struct NetArgs {
     /// What a foreign checkpoint's net subtracts and divides by: none, cifar10, imagenet, or m,m,m/s,s,s
     /// [default: the file's own, else none]
     #[arg(long, value_name = "HOW")]
-    pub normalize: Option<Normalisation>,
+    pub normalize: Option<Normalization>,
 }
 
 /// `evaluate`.

@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use unperturb_nets::{Architecture, Normalization};
 
-use crate::cli::values::{ClassifierSource, Normalisation, PerTask, below_one, positive};
+use crate::cli::values::{ClassifierSource, PerTask, below_one, positive};
 use crate::spec::{Magnitude, words};
 use crate::task::Task;
 
@@ -72,7 +73,7 @@ pub struct ClassifierTrainingArgs {
 
     /// resnet20/32/44/56 or wrn-D-K
     #[arg(long, value_name = "NET", default_value = "resnet20")]
-    pub net: String,
+    pub net: Architecture,
 
     /// What it is trained against
     #[arg(long, value_name = "RECIPE")]
@@ -168,7 +169,7 @@ pub struct TaskTrainingArgs {
 
     /// What a foreign checkpoint's net subtracts and divides by: none, cifar10, imagenet, or m,m,m/s,s,s
     #[arg(long, value_name = "HOW")]
-    pub normalize: Option<Normalisation>,
+    pub normalize: Option<Normalization>,
 
     /// Which tasks
     #[arg(
