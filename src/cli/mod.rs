@@ -4,6 +4,7 @@
 
 pub mod args;
 mod attack;
+mod data;
 mod demo;
 mod device;
 mod devices;
@@ -30,6 +31,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Devices => devices::run(global),
+        Command::Data(command) => data::run(global, command),
         Command::Train(command) => train::run(global, command),
         Command::Demo(args) => demo::run(global, args),
         Command::Evaluate(args) => evaluate::run(global, args),
