@@ -9,6 +9,7 @@ pub mod attack;
 pub mod cli;
 pub mod evaluate;
 mod failure;
+pub mod inspect;
 pub mod model;
 pub mod passes;
 pub mod report;

@@ -11,6 +11,7 @@ mod devices;
 pub mod error;
 mod evaluate;
 mod inputs;
+mod inspect;
 pub mod interrupt;
 pub mod output;
 mod pictures;
@@ -32,6 +33,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     match &arguments.command {
         Command::Devices => devices::run(global),
         Command::Data(command) => data::run(global, command),
+        Command::Inspect(args) => inspect::run(global, args),
         Command::Train(command) => train::run(global, command),
         Command::Demo(args) => demo::run(global, args),
         Command::Evaluate(args) => evaluate::run(global, args),

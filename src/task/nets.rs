@@ -14,6 +14,9 @@ use super::Task;
 use super::losses::{self, Contrast};
 use crate::model::{Model, describe, description};
 
+/// Largest width that a checkpoint may ask for: its metadata is not to be trusted.
+const LARGEST: usize = 1 << 16;
+
 /// Which net a task has, and its sizes. Stored in its checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "lowercase")]
@@ -64,6 +67,29 @@ impl TaskNet {
         folder.join(format!("{task}.safetensors"))
     }
 
+    /// The net that a checkpoint says it holds; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// It does not say, or its sizes are none that a net can have.
+    pub fn described(checkpoint: &Checkpoint, origin: &str) -> Result<Self, NetError> {
+        let net: TaskNet = description(checkpoint, origin)?;
+        let possible = |sizes: &[usize]| sizes.iter().all(|size| (1..=LARGEST).contains(size));
+        let is_possible = match net {
+            TaskNet::Contrastive { head } => possible(&[head.features, head.hidden, head.embedding]),
+            TaskNet::Rotation { net, .. } => possible(&[net.width]),
+            TaskNet::Inpainting { net } => {
+                let halves = net.size.is_power_of_two() && (16..=1024).contains(&net.size);
+                halves && possible(&[net.width, net.latent])
+            }
+        };
+        if is_possible {
+            Ok(net)
+        } else {
+            let problem = format!("it says that it holds a net of impossible sizes ({net:?})");
+            Err(NetError::Malformed { file: origin.to_string(), problem })
+        }
+    }
+
     /// The checkpoint that holds this net.
     pub fn checkpoint(&self, weights: Weights) -> Checkpoint {
         describe(weights, self)
@@ -102,7 +128,7 @@ impl TaskNets {
         model: &Model,
     ) -> Result<(), NetError> {
         let malformed = |problem: String| NetError::Malformed { file: origin.to_string(), problem };
-        let net: TaskNet = description(&checkpoint, origin)?;
+        let net = TaskNet::described(&checkpoint, origin)?;
         if net.task() != task {
             return Err(malformed(format!("it holds the {} net, not the {task} net", net.task())));
         }
