@@ -6,6 +6,7 @@
 //! pictures in `unperturb-data`. Data flows one way, and only [`cli`] prints.
 
 pub mod attack;
+pub mod bench;
 pub mod cli;
 pub mod evaluate;
 mod failure;

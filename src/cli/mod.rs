@@ -4,6 +4,7 @@
 
 pub mod args;
 mod attack;
+mod bench;
 mod data;
 mod demo;
 mod device;
@@ -34,11 +35,11 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Devices => devices::run(global),
         Command::Data(command) => data::run(global, command),
         Command::Inspect(args) => inspect::run(global, args),
+        Command::Bench(args) => bench::run(global, args),
         Command::Train(command) => train::run(global, command),
         Command::Demo(args) => demo::run(global, args),
         Command::Evaluate(args) => evaluate::run(global, args),
         Command::Attack(args) => attack::run(global, args),
         Command::Repair(args) => repair::run(global, args),
-        other => Err(Error::Usage(format!("`{}` is not part of this version", other.name()))),
     }
 }

@@ -116,8 +116,11 @@ pub fn train(
     Ok(Some(Model::new(recipe.classifier, weights, "this training")?))
 }
 
-/// One update: loss of the (attacked) batch, gradients, optimiser, averages.
-fn trace_update(g: &Graph, recipe: &Recipe, shape: [usize; 4]) -> Result<(), Failure> {
+/// Records one update on images of `shape`: loss of the (attacked) batch, gradients, optimiser, averages.
+///
+/// # Errors
+/// What the engine reports.
+pub fn trace_update(g: &Graph, recipe: &Recipe, shape: [usize; 4]) -> Result<(), Failure> {
     let images = g.state(IMAGES, shape);
     let labels = g.state_u32(LABELS, [shape[0]]);
     let seen = if recipe.attack.is_some() { images + g.state(PERTURBATION, shape) } else { images };

@@ -82,23 +82,6 @@ pub enum Command {
     Bench(BenchArgs),
 }
 
-impl Command {
-    /// The word that a user types.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Command::Demo(_) => "demo",
-            Command::Devices => "devices",
-            Command::Data(_) => "data",
-            Command::Train(_) => "train",
-            Command::Evaluate(_) => "evaluate",
-            Command::Attack(_) => "attack",
-            Command::Repair(_) => "repair",
-            Command::Inspect(_) => "inspect",
-            Command::Bench(_) => "bench",
-        }
-    }
-}
-
 impl Arguments {
     /// Reads the program's arguments. Asked for help or the version, it prints that and ends the program.
     ///

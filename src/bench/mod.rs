@@ -1,0 +1,95 @@
+//! How fast this machine runs kernels and steps, for `unperturb bench`.
+//!
+//! The benches in `benches/` hold kernels against peers; these cases tell a user what to expect.
+
+mod kernels;
+mod measure;
+mod steps;
+
+use serde::Serialize;
+use unperturb_engine::{Device, EngineError, Session};
+
+pub use measure::Measurement;
+
+use crate::Failure;
+
+/// What one run does, for rates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Work {
+    /// Multiplications and additions.
+    Operations(f64),
+    /// Bytes that must cross memory.
+    Bytes(f64),
+    /// Images that go through.
+    Images(f64),
+}
+
+/// Work per second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rate {
+    /// How much.
+    #[serde(rename = "rate")]
+    pub value: f64,
+    /// Of what: `GFLOP/s`, `GB/s` or `images/s`.
+    pub unit: &'static str,
+}
+
+impl Work {
+    /// The rate of a run that takes so many seconds.
+    pub fn rate(self, seconds: f64) -> Rate {
+        match self {
+            Work::Operations(count) => Rate { value: count / seconds / 1e9, unit: "GFLOP/s" },
+            Work::Bytes(count) => Rate { value: count / seconds / 1e9, unit: "GB/s" },
+            Work::Images(count) => Rate { value: count / seconds, unit: "images/s" },
+        }
+    }
+}
+
+/// Runs a prepared program so many times.
+type Run = Box<dyn Fn(&mut Session, usize) -> Result<(), EngineError>>;
+
+/// Something to time.
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// What one run does.
+    pub work: Work,
+    prepare: Box<dyn Fn(&mut Session) -> Result<Run, Failure>>,
+}
+
+impl Case {
+    fn new(
+        name: impl Into<String>,
+        work: Work,
+        prepare: impl Fn(&mut Session) -> Result<Run, Failure> + 'static,
+    ) -> Self {
+        Case { name: name.into(), work, prepare: Box::new(prepare) }
+    }
+
+    /// Compiles it for `device` and times it, in about a second; slow devices take a few runs.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn measure(&self, device: &Device) -> Result<Measurement, Failure> {
+        let mut session = Session::new(device);
+        let run = (self.prepare)(&mut session)?;
+        let times = measure::times(|count| {
+            run(&mut session, count)?;
+            session.wait()
+        })?;
+        Ok(Measurement::new(self, times))
+    }
+}
+
+/// Every case: kernels at the shapes of resnet20 on 32 images, then whole steps of it.
+pub fn cases() -> Vec<Case> {
+    let mut cases = kernels::cases();
+    cases.extend(steps::cases());
+    cases
+}
+
+/// `count` numbers from [0, 1), the same every time.
+fn numbers(count: usize) -> Vec<f32> {
+    // The upper bits of multiples of 2^32 divided by the golden ratio are spread evenly.
+    (0..count as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1 << 24) as f32).collect()
+}
