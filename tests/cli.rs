@@ -1,0 +1,325 @@
+//! The commands that look at things (`devices`, `data`, `inspect`, `bench`) as a user meets them: results on
+//! standard output and in the file of `--json`, one sentence for bad input, nothing half-written.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use unperturb::model::{Model, classifier_specifications};
+use unperturb_nets::{Classifier, Normalization, Weights};
+
+/// A folder to work in, and the program that is run there.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unperturb"));
+        // A layer of Mesa complains on standard error where there is no desktop.
+        command.env("NODEVICE_SELECT", "1").current_dir(self.folder.path()).args(arguments);
+        command
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// Everything in the folder, in order.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Standard output of a run that does what it is asked to.
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, and the JSON.
+    fn done_with_json(&self, arguments: &[&str]) -> (String, Value) {
+        let text = self.done(&[arguments, &["--json", "result.json"]].concat());
+        let json = serde_json::from_slice(&fs::read(self.folder.path().join("result.json")).unwrap());
+        (text, json.unwrap())
+    }
+
+    /// The sentence of a run that ends with `status`, prints no result and leaves the folder as it was.
+    fn refused(&self, status: i32, arguments: &[&str]) -> String {
+        let before = self.names();
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+        assert_eq!(self.names(), before, "{arguments:?}");
+        sentence(status, &output)
+    }
+}
+
+/// The one sentence on standard error.
+fn sentence(status: i32, output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    let sentence = said.strip_prefix("unperturb: ").and_then(|said| said.strip_suffix(".\n"));
+    let sentence = sentence.unwrap_or_else(|| panic!("{said:?}"));
+    assert!(!sentence.contains(['\n', '\r']) && !sentence.contains("panicked"), "{said:?}");
+    sentence.to_owned()
+}
+
+/// A small classifier as `train classifier` writes it.
+fn classifier(path: &Path) {
+    let classifier = Classifier {
+        architecture: "resnet8x4".parse().unwrap(),
+        classes: 10,
+        normalization: Normalization::CIFAR10,
+    };
+    let weights = Weights::initial(&classifier_specifications(&classifier), 0);
+    Model::new(classifier, weights, "test").unwrap().write(path, "standard, 3 epochs").unwrap();
+}
+
+#[test]
+fn devices_names_every_adapter_and_the_one_that_auto_takes() {
+    let (text, json) = Place::new().done_with_json(&["devices"]);
+    let mut choices = vec!["cpu".to_owned()];
+    for (index, adapter) in json["adapters"].as_array().unwrap().iter().enumerate() {
+        assert!(text.contains(adapter["name"].as_str().unwrap()), "{text}");
+        assert_eq!(adapter["choice"], format!("gpu:{index}"));
+        choices.push(format!("gpu:{index}"));
+    }
+    let (choice, why) = (json["auto"]["choice"].as_str().unwrap(), json["auto"]["why"].as_str().unwrap());
+    assert!(choices.iter().any(|known| known == choice), "{json}");
+    assert!(text.ends_with(&format!("auto takes {choice}: {why}\n")), "{text}");
+    assert_eq!((&json["command"], &json["version"]), (&"devices".into(), &env!("CARGO_PKG_VERSION").into()));
+}
+
+/// The Vulkan loader takes its drivers from these files alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_works_without_vulkan() {
+    let place = Place::new();
+    let mut command = place.command(&["devices", "--json", "result.json"]);
+    let output =
+        command.env("VK_DRIVER_FILES", "/missing").env("VK_ICD_FILENAMES", "/missing").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("auto takes cpu: there is no GPU adapter"), "{text}");
+    let json = fs::read(place.folder.path().join("result.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&json).unwrap()["adapters"], Value::Array(vec![]));
+}
+
+#[test]
+fn data_info_describes_what_is_there() {
+    let place = Place::new();
+    let (text, json) = place.done_with_json(&["data", "info", "shapes"]);
+    assert!(text.contains("endless pictures of 32x32") && text.contains("10 classes"), "{text}");
+    assert_eq!(json["splits"][0]["pictures"], Value::Null);
+    assert_eq!(json["class_names"].as_array().unwrap().len(), 10);
+
+    // One picture of class 3: a label, then three planes of 32x32.
+    let record = [vec![3], vec![128; 3072]].concat();
+    for batch in
+        ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
+    {
+        place.write(&format!("cifar/{batch}.bin"), &record);
+    }
+    let (text, json) = place.done_with_json(&["data", "info", "cifar"]);
+    assert!(text.starts_with("CIFAR-10, binary files in cifar\n"), "{text}");
+    assert_eq!((&json["splits"][0]["split"], &json["splits"][0]["pictures"]), (&"train".into(), &5.into()));
+    assert_eq!(json["splits"][1]["per_class"][3], 1);
+    assert_eq!(json["splits"][1]["largest"], serde_json::json!([32, 32]));
+
+    place.write("cifar/data_batch_3.bin", &record[..3000]);
+    let said = place.refused(1, &["data", "info", "cifar"]);
+    assert!(said.starts_with("cannot describe the data: cifar/data_batch_3.bin is damaged"), "{said}");
+}
+
+#[test]
+fn data_info_refuses_what_is_no_data_set() {
+    let place = Place::new();
+    place.write("notes.txt", b"not a picture");
+    place.write("empty/notes.txt", b"not a picture");
+    for (path, reason) in [
+        ("missing", "there is no data set at missing: give a folder"),
+        ("cifar10", "download it with `unperturb data fetch cifar10`"),
+        ("notes.txt", "this is a file"),
+        ("empty", "empty holds no data set that can be read"),
+    ] {
+        let said = place.refused(1, &["data", "info", path]);
+        assert!(said.starts_with("cannot describe the data: ") && said.contains(reason), "{said}");
+    }
+}
+
+#[test]
+fn data_fetch_takes_what_is_there_and_refuses_what_it_must() {
+    let place = Place::new();
+    place.write("data/cifar-10-batches-bin/test_batch.bin", b"");
+    let (text, json) = place.done_with_json(&["data", "fetch", "cifar10"]);
+    assert_eq!(text, format!("cifar10 is in {}\n", Path::new("data").join("cifar-10-batches-bin").display()));
+    assert_eq!(json["name"], "cifar10");
+
+    let said = place.refused(2, &["data", "fetch", "imagenet"]);
+    assert!(said.contains("'imagenet'") && said.contains("cifar10, cifar100"), "{said}");
+
+    // An archive that was brought along is checked, kept, and not unpacked.
+    place.write("brought/cifar-10-binary.tar.gz", b"something else");
+    let said = place.refused(1, &["data", "fetch", "cifar10", "--dir", "brought", "--quiet"]);
+    assert!(
+        said.starts_with("cannot fetch cifar10: ") && said.contains("is not the published file"),
+        "{said}"
+    );
+    let left: Vec<_> = fs::read_dir(place.folder.path().join("brought")).unwrap().collect();
+    assert_eq!(left.len(), 1);
+
+    place.write("file", b"");
+    let said = place.refused(1, &["data", "fetch", "cifar10", "--dir", "file/below"]);
+    assert!(said.contains("cannot write file/below"), "{said}");
+}
+
+#[test]
+fn inspect_says_what_a_classifier_is() {
+    let place = Place::new();
+    classifier(&place.folder.path().join("net.safetensors"));
+    let (text, json) = place.done_with_json(&["inspect", "net.safetensors"]);
+    for part in ["resnet8x4, 10 classes (the file says)", "cifar10", "standard, 3 epochs", "all finite"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let contents = &json["contents"];
+    assert_eq!((&contents["kind"], &contents["net"]), (&"classifier".into(), &"resnet8x4".into()));
+    assert_eq!((&contents["problem"], &contents["unused"]), (&Value::Null, &Value::Array(vec![])));
+    assert_eq!((&json["finite"], &json["command"]), (&true.into(), &"inspect".into()));
+    // A row for each tensor, as the file has them.
+    let first = json["tensors"].as_array().unwrap().iter().find(|t| t["name"] == "conv1.weight").unwrap();
+    assert_eq!((&first["type"], &first["shape"]), (&"F32".into(), &serde_json::json!([4, 3, 3, 3])));
+    assert!(text.lines().any(|line| line.split_whitespace().eq([
+        "conv1.weight",
+        "F32",
+        "[4,",
+        "3,",
+        "3,",
+        "3]",
+        "108",
+        "0"
+    ])));
+}
+
+#[test]
+fn inspect_refuses_damaged_and_foreign_files() {
+    let place = Place::new();
+    let whole = place.folder.path().join("net.safetensors");
+    classifier(&whole);
+    let bytes = fs::read(&whole).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    for length in [0, 1, 7, 8, 9, header / 2, header - 1, header, header + 1, bytes.len() - 1] {
+        place.write("cut", &bytes[..length]);
+        let said = place.refused(1, &["inspect", "cut"]);
+        assert!(
+            said.starts_with("cannot inspect the checkpoint: cut: it is not a whole safetensors file"),
+            "{said}"
+        );
+    }
+    for foreign in [&b"PK\x03\x04 an archive of PyTorch"[..], b"\x89PNG\r\n\x1a\n", &[0xff; 64], &[0; 64]] {
+        place.write("foreign", foreign);
+        place.refused(1, &["inspect", "foreign", "--json", "result.json"]);
+    }
+    for path in ["missing", "."] {
+        let said = place.refused(1, &["inspect", path]);
+        assert!(said.starts_with(&format!("cannot inspect the checkpoint: cannot read {path}: ")), "{said}");
+    }
+    place.refused(2, &["inspect"]);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_printed_all_the_same() {
+    let place = Place::new();
+    place.write("file", b"");
+    for (path, reason) in [
+        ("missing/result.json", "its folder does not exist"),
+        ("file/result.json", "what should be its folder is a file"),
+        (".", "it is a folder"),
+    ] {
+        let output = place.command(&["data", "info", "shapes", "--json", path]).output().unwrap();
+        assert_eq!(sentence(1, &output), format!("cannot write `{path}`: {reason}"));
+        assert!(!output.stdout.is_empty());
+        assert_eq!(place.names(), ["file"]);
+    }
+}
+
+/// `/dev/full` is a disk that is always full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_one_sentence() {
+    let place = Place::new();
+    let output = place.command(&["data", "info", "shapes", "--json", "/dev/full"]).output().unwrap();
+    assert_eq!(sentence(1, &output), "cannot write `/dev/full`: the disk is full");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = place.command(&["data", "info", "shapes"]).stdout(full).output().unwrap();
+    assert!(sentence(1, &output).starts_with("cannot write to standard output: "));
+}
+
+#[test]
+fn bench_times_what_has_the_filter_in_its_name() {
+    let place = Place::new();
+    let (text, json) = place.done_with_json(&["bench", "conv2d 8x8", "--device", "cpu"]);
+    let measured = json["measurements"].as_array().unwrap();
+    assert_eq!(measured.len(), 1, "{json}");
+    assert_eq!(
+        (&measured[0]["name"], &measured[0]["unit"]),
+        (&"conv2d 8x8 64->64".into(), &"GFLOP/s".into())
+    );
+    let (median, fastest) = (&measured[0]["median_seconds"], &measured[0]["fastest_seconds"]);
+    assert!(0.0 < fastest.as_f64().unwrap() && fastest.as_f64() <= median.as_f64(), "{json}");
+    // 2 x 32 images x 8 x 8 pixels x 64 x 64 channels x 9.
+    let operations = measured[0]["rate"].as_f64().unwrap() * 1e9 * median.as_f64().unwrap();
+    assert!((operations - 150_994_944.0).abs() < 1.0, "{operations}");
+    assert!(
+        text.starts_with(json["device"].as_str().unwrap()) && text.contains("conv2d 8x8 64->64"),
+        "{text}"
+    );
+}
+
+#[test]
+fn bench_refuses_filters_and_devices_that_there_are_not() {
+    let place = Place::new();
+    let said = place.refused(2, &["bench", "conv3d"]);
+    assert!(
+        said.contains("no benchmark has `conv3d` in its name") && said.contains("resnet20 pgd step"),
+        "{said}"
+    );
+    place.refused(1, &["bench", "matmul", "--device", "gpu:99"]);
+    place.refused(2, &["bench", "matmul", "--device", "cpu", "--precision", "f16"]);
+}
+
+#[test]
+fn unknown_nets_are_wrong_use() {
+    let place = Place::new();
+    for arguments in [
+        &["train", "classifier", "--data", "shapes", "--recipe", "standard", "--out", "o", "--net", "vgg16"]
+            [..],
+        &[
+            "train",
+            "classifier",
+            "--data",
+            "shapes",
+            "--recipe",
+            "standard",
+            "--out",
+            "o",
+            "--net",
+            "resnet21",
+        ],
+        &["evaluate", "--data", "shapes", "--classifier", "vgg16:net.safetensors"],
+    ] {
+        let said = place.refused(2, arguments);
+        assert!(said.contains("there is no net '") && said.contains("known are resnet20"), "{said}");
+    }
+}
