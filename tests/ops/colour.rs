@@ -1,5 +1,6 @@
 use unperturb_engine::{Graph, Value};
 
+use crate::golden::{Golden, Tensor};
 use crate::harness::{Array, Case, Input};
 
 /// Coloured pictures whose values, as the operation sees them, are within [0, 1].
@@ -220,4 +221,27 @@ fn a_gradient_of_the_hue_shift_is_refused() {
     assert!(g.gradient(loss, &[x]).is_ok());
     let error = g.gradient(loss, &[shifts]).expect_err("no derivative").to_string();
     assert!(error.contains("no derivative by the shifts"), "{error}");
+}
+
+#[test]
+fn as_torchvision() {
+    let golden = Golden::open("colour");
+    let factors = |name: &'static str| (name, golden.tensor(&format!("{name}.factors")));
+    let names = ["brightness", "contrast", "saturation", "hue"];
+    let all = names.map(factors);
+    let pictures = [("x", Tensor::image("colour/x", &[4, 3, 6, 5]))];
+    golden.check_with("brightness", &pictures, &all[..1], |x| x[0].adjust_brightness(x[1]));
+    golden.check_with("contrast", &pictures, &all[1..2], |x| x[0].adjust_contrast(x[1]));
+    golden.check_with("saturation", &pictures, &all[2..3], |x| x[0].adjust_saturation(x[1]));
+    golden.check_with("hue", &pictures, &all[3..], |x| x[0].adjust_hue(x[1]));
+    golden.check("grey", &pictures, |x| x[0].grey().broadcast_to(x[0].shape()));
+    let odd = ("odd", Tensor { shape: vec![4], data: vec![0.0, 1.0, 0.0, 1.0] });
+    let jitter: Vec<_> = all.iter().cloned().chain([odd]).collect();
+    golden.check_with("jitter", &pictures, &jitter, |x| {
+        let shaken = x[0].adjust_brightness(x[1]).adjust_contrast(x[2]);
+        shaken.adjust_saturation(x[3]).adjust_hue(x[4]).turn_grey(x[5])
+    });
+    // No gradients: these colours are on the kinks.
+    let corners = [("x", golden.tensor("hue-corners.x")), factors("hue")];
+    golden.check_with("hue-corners", &[], &corners, |x| Value::concatenate(&[x[0]; 4], 0).adjust_hue(x[1]));
 }

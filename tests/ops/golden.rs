@@ -20,6 +20,12 @@ impl Tensor {
         Tensor { shape: shape.to_vec(), data: reader::signed(name, shape.iter().product()) }
     }
 
+    /// `image(name)` of `tests/golden/README.md`.
+    pub fn image(name: &str, shape: &[usize]) -> Self {
+        let signed = Tensor::signed(name, shape);
+        Tensor { data: signed.data.iter().map(|x| (x + 1.0) / 2.0).collect(), ..signed }
+    }
+
     /// Axis i of the result is axis `axes[i]` of this.
     fn permuted(&self, axes: &[usize]) -> Self {
         let stride = |axis: usize| self.shape[axis + 1..].iter().product::<usize>();

@@ -1,6 +1,7 @@
 use unperturb_engine::ops::resample::{Filter, Resample};
 use unperturb_engine::{Graph, Value};
 
+use crate::golden::{Golden, Tensor};
 use crate::harness::{Array, Case, Input};
 
 /// The weight of every pixel (columns) in every result (rows) along one axis, from the definition.
@@ -179,4 +180,19 @@ fn a_gradient_of_the_boxes_is_refused() {
     assert!(g.gradient(loss, &[x]).is_ok());
     let error = g.gradient(loss, &[boxes]).expect_err("no derivative").to_string();
     assert!(error.contains("no derivative by its boxes"), "{error}");
+}
+
+#[test]
+fn as_pytorch() {
+    let golden = Golden::open("resize");
+    let x = [("x", Tensor::signed("resize/x", &[2, 3, 5, 7]))];
+    for (key, height, width) in [("up", 11, 13), ("down", 3, 4), ("mixed", 9, 4), ("twice", 10, 14)] {
+        golden.check(key, &x, |x| x[0].resize_bilinear(height, width));
+    }
+    for (key, height, width) in [("nearest", 20, 28), ("nearest-mixed", 3, 10)] {
+        golden.check(key, &x, |x| x[0].resize_nearest(height, width));
+    }
+    let pictures = [("x", Tensor::image("resize/picture", &[5, 3, 16, 16]))];
+    let boxes = [("boxes", golden.tensor("crop.boxes"))];
+    golden.check_with("crop", &pictures, &boxes, |x| x[0].crop_resize(x[1], 16, 16));
 }
