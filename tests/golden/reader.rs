@@ -1,8 +1,17 @@
 //! Reads golden files and makes the numbers they were computed from, as README.md defines them.
 #![allow(dead_code, reason = "shared by test targets that each use a part")]
 
+use std::collections::BTreeSet;
+
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+
+/// Elements up to which a tensor is whole in its file.
+const WHOLE: usize = 16_000;
+/// Elements in the sample of a larger one.
+const SAMPLE: usize = 512;
+/// Inner products of a larger one.
+const CONTRACTIONS: usize = 4;
 
 /// One golden file.
 pub struct Golden {
@@ -28,6 +37,40 @@ impl Golden {
     pub fn shape(&self, key: &str) -> Vec<usize> {
         let file = self.file();
         self.view(&file, key).shape().to_vec()
+    }
+
+    /// What the file has under names that begin with `prefix`, without the prefix. A tensor that it
+    /// only summarises goes by its own name.
+    pub fn keys(&self, prefix: &str) -> BTreeSet<String> {
+        let file = self.file();
+        let key = |name: &str| {
+            let key = name.strip_prefix(prefix)?;
+            let summarised = key.strip_suffix(".contraction").or(key.strip_suffix(".sample"));
+            Some(summarised.unwrap_or(key).to_string())
+        };
+        file.names().into_iter().filter_map(key).collect()
+    }
+
+    /// Normalised error of `found`, in PyTorch's layout, against what the file has of `key`: the whole
+    /// tensor, or the worse of the two summaries of a large one.
+    pub fn error(&self, key: &str, found: &[f32]) -> f64 {
+        let against = |key: &str, found: &[f32]| {
+            let expected = self.tensor(key);
+            assert_eq!(found.len(), expected.len(), "{}: {key}: length", self.subject);
+            normalised_error(found, &expected)
+        };
+        if found.len() <= WHOLE {
+            return against(key, found);
+        }
+        let contraction = |k: usize| {
+            let direction = signed(&format!("{}/{key}/contraction/{k}", self.subject), found.len());
+            let products = found.iter().zip(direction).map(|(&x, r)| f64::from(x) * f64::from(r));
+            products.sum::<f64>() as f32
+        };
+        let contractions: Vec<f32> = (0..CONTRACTIONS).map(contraction).collect();
+        let stride = (found.len() / SAMPLE) | 1;
+        let sample: Vec<f32> = (0..SAMPLE).map(|i| found[i * stride % found.len()]).collect();
+        against(&format!("{key}.contraction"), &contractions).max(against(&format!("{key}.sample"), &sample))
     }
 
     /// Fails unless `found` is the tensor `key` up to a normalised mean square error of `bound`.

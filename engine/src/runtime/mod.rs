@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::error::EngineError;
-use crate::graph::{Graph, State};
+use crate::graph::{Graph, State, Trace};
 use crate::optimize;
 use crate::plan::Plan;
 use crate::shape::{DType, Type};
@@ -113,7 +113,7 @@ pub(crate) trait Backend: Send {
     /// Copies the contents of a state to the host.
     fn read(&mut self, state: usize) -> Result<Vec<u32>, EngineError>;
     /// Plans a program for this runtime.
-    fn plan(&self, trace: &crate::graph::Trace) -> Plan;
+    fn plan(&self, trace: &Trace) -> Plan;
     /// Refuses a program, and the states it would add, if it can be told that the device does not
     /// hold them.
     fn expect_room(&self, plan: &Plan, new_states: &[&State]) -> Result<(), EngineError>;
@@ -168,8 +168,15 @@ impl Session {
     /// # Errors
     /// The first error met while tracing; a state of another type than before; too little memory.
     pub fn compile(&mut self, graph: &Graph) -> Result<Program, EngineError> {
-        let trace = optimize::optimize(graph.trace()?);
-        let plan = self.backend.plan(&trace);
+        self.compile_trace(&optimize::optimize(graph.trace()?))
+    }
+
+    /// Plans `trace` as it is and makes its buffers and kernels: what optimized programs are held to.
+    ///
+    /// # Errors
+    /// As [`compile`](Session::compile).
+    pub fn compile_trace(&mut self, trace: &Trace) -> Result<Program, EngineError> {
+        let plan = self.backend.plan(trace);
         for state in &plan.states {
             if let Some(&known) = self.names.get(&state.name)
                 && self.types[known] != state.ty

@@ -1,0 +1,10 @@
+//! Whole nets on both runtimes: against PyTorch's values in `tests/golden`, and as traced against as optimized.
+
+mod case;
+mod classifiers;
+mod context_encoder;
+mod contrastive;
+#[path = "../golden/reader.rs"]
+mod golden;
+mod optimized;
+mod rotation;
