@@ -48,13 +48,16 @@ impl Work {
 /// Runs a prepared program so many times.
 type Run = Box<dyn Fn(&mut Session, usize) -> Result<(), EngineError>>;
 
+/// Compiles what is timed, in a session of its own.
+type Prepare = Box<dyn Fn(&mut Session) -> Result<Run, Failure>>;
+
 /// Something to time.
 pub struct Case {
     /// Its name.
     pub name: String,
     /// What one run does.
     pub work: Work,
-    prepare: Box<dyn Fn(&mut Session) -> Result<Run, Failure>>,
+    prepare: Prepare,
 }
 
 impl Case {
