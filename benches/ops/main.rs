@@ -2,11 +2,14 @@
 //!
 //! `cargo bench --bench ops -- FILTER`, where a name is `family/case/runtime`.
 
+mod batch_norm;
 mod colour;
 mod elementwise;
 mod harness;
+mod losses;
 mod matmul;
 mod movement;
+mod norms;
 mod random;
 mod reduce;
 mod resample;
@@ -17,10 +20,13 @@ criterion_group! {
     name = operations;
     config = harness::config();
     targets =
+        batch_norm::benches,
         colour::benches,
         elementwise::benches,
+        losses::benches,
         matmul::benches,
         movement::benches,
+        norms::benches,
         random::benches,
         reduce::benches,
         resample::benches,
