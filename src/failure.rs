@@ -22,6 +22,12 @@ pub enum Failure {
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
+    /// Not one full batch.
+    #[error("there are fewer pictures than the {batch} of a batch; use a smaller batch")]
+    TooFewPictures {
+        /// Pictures in a batch.
+        batch: usize,
+    },
     /// Pictures that do not suit the net.
     #[error("{0}")]
     Mismatch(String),

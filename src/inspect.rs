@@ -136,7 +136,7 @@ impl Contents {
                 problem: problem(weights, &specifications),
             }
         } else if let Ok(Position { settings, step }) = description(checkpoint, file) {
-            Contents::Training { updates: step, settings }
+            Contents::Training { updates: step, settings: settings.to_string() }
         } else if let Some(classifier) = recognise(weights) {
             Self::classifier(&classifier, None, weights)
         } else {
@@ -196,6 +196,7 @@ fn recognise(weights: &Weights) -> Option<Classifier> {
 mod tests {
     use super::*;
     use crate::model::{Model, describe};
+    use crate::train::snapshot::Settings;
 
     fn net(name: &str) -> Classifier {
         Classifier { architecture: name.parse().unwrap(), classes: 7, normalization: Normalization::CIFAR10 }
@@ -277,7 +278,8 @@ mod tests {
 
     #[test]
     fn an_unfinished_training_tells_how_far_it_is() {
-        let position = Position { settings: "batch 4".into(), step: 12 };
+        let settings = Settings::default().with("batch", 4);
+        let position = Position { settings, step: 12 };
         let training = Contents::Training { updates: 12, settings: "batch 4".into() };
         assert_eq!(contents(&describe(Weights::default(), &position)), training);
     }

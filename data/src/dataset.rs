@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::{DataError, Result};
 
@@ -161,6 +162,17 @@ impl Dataset {
         &self.labels
     }
 
+    /// Tells sets apart by their contents: 16 hexadecimal digits of the SHA-256 of sizes, labels and pictures.
+    pub fn digest(&self) -> String {
+        let mut sha = Sha256::new();
+        for size in [self.len(), self.height, self.width, self.classes()] {
+            sha.update((size as u64).to_le_bytes());
+        }
+        self.labels.iter().for_each(|label| sha.update(label.to_le_bytes()));
+        sha.update(&self.pictures);
+        sha.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The first `count` pictures, or all if there are fewer. The readers of this crate order pictures so
     /// that this is a fair sample of the classes.
     ///
@@ -270,6 +282,22 @@ mod tests {
         assert!(new(0, vec![]).unwrap_err().contains("no data"));
         assert!(new(13, vec![0]).unwrap_err().contains("13 bytes"));
         assert!(new(12, vec![1]).unwrap_err().contains("label 1"));
+    }
+
+    #[test]
+    fn digests_tell_labels_pictures_and_sizes_apart() {
+        let new = |labels: [u32; 2], size, first: u8| {
+            let mut pictures = vec![0; 24];
+            pictures[0] = first;
+            let names = vec!["a".into(), "b".into()];
+            Dataset::new("two", Split::Test, names, size, pictures, labels.into()).unwrap().digest()
+        };
+        let one = new([0, 1], [2, 2], 0);
+        assert_eq!(one.len(), 16);
+        assert_eq!(one, new([0, 1], [2, 2], 0));
+        for other in [new([1, 1], [2, 2], 0), new([0, 1], [2, 2], 1), new([0, 1], [1, 4], 0)] {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

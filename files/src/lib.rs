@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 /// Why a file was not written. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -39,23 +39,67 @@ pub fn write_with(
     replace(path, fill).map_err(|cause| WriteError { path: path.to_owned(), cause })
 }
 
+/// Finds out whether [`write_with`] could begin, by making its hidden file and taking it away again: long work should
+/// not end in a result that cannot be kept.
+///
+/// # Errors
+/// Why there could be no file, in one sentence.
+pub fn expect_writable(path: &Path) -> Result<(), WriteError> {
+    let attempt = || match place(path)? {
+        // To open a pipe could wait for its reader.
+        Place::Device => Ok(()),
+        Place::File(target) => temporary(&target).map(drop),
+    };
+    attempt().map_err(|cause| WriteError { path: path.to_owned(), cause })
+}
+
 fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let target = match fs::metadata(path) {
-        Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
-        Ok(found) if !found.is_file() => {
+    let target = match place(path)? {
+        Place::Device => {
             let mut writer = BufWriter::new(File::options().write(true).open(path)?);
             fill(&mut writer)?;
             return writer.flush();
         }
-        Ok(found) if found.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
-        Ok(_) => fs::canonicalize(path)?,
-        Err(_) => path.to_owned(),
+        Place::File(target) => target,
     };
-    let name = target.file_name().ok_or(ErrorKind::InvalidFilename)?.to_string_lossy().into_owned();
-    let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let mut temporary = temporary(&target)?;
+    let mut writer = BufWriter::new(temporary.as_file_mut());
+    fill(&mut writer)?;
+    writer.flush()?;
+    drop(writer);
+    temporary.as_file().sync_all()?;
+    temporary.persist(&target).map_err(|error| error.error)?;
+    // The rename itself lasts once the folder is on the disk; some file systems cannot be asked for that.
+    #[cfg(unix)]
+    let _ = File::open(folder(&target)).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// Where the bytes of a path go.
+enum Place {
+    /// Straight into it: it is no regular file.
+    Device,
+    /// Into a file that takes the place of this one.
+    File(PathBuf),
+}
+
+fn place(path: &Path) -> io::Result<Place> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(found) if !found.is_file() => Ok(Place::Device),
+        Ok(found) if found.permissions().readonly() => Err(ErrorKind::PermissionDenied.into()),
+        Ok(_) => fs::canonicalize(path).map(Place::File),
+        Err(_) => Ok(Place::File(path.to_owned())),
+    }
+}
+
+fn folder(target: &Path) -> &Path {
+    target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The hidden file beside `target`, which goes away when dropped.
+fn temporary(target: &Path) -> io::Result<NamedTempFile> {
+    let name = target.file_name().ok_or(ErrorKind::InvalidFilename)?.to_string_lossy();
     let prefix = format!(".{name}.");
     let mut builder = Builder::new();
     builder.prefix(&prefix).suffix(".tmp");
@@ -65,17 +109,7 @@ fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut temporary = builder.tempfile_in(folder)?;
-    let mut writer = BufWriter::new(temporary.as_file_mut());
-    fill(&mut writer)?;
-    writer.flush()?;
-    drop(writer);
-    temporary.as_file().sync_all()?;
-    temporary.persist(&target).map_err(|error| error.error)?;
-    // The rename itself lasts once the folder is on the disk; some file systems cannot be asked for that.
-    #[cfg(unix)]
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
+    builder.tempfile_in(folder(target))
 }
 
 /// What went wrong, in words that say what to do where that is known.
@@ -110,7 +144,11 @@ mod tests {
     fn writes_and_replaces_and_leaves_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("result.json");
+        expect_writable(&path).unwrap();
+        assert!(names(folder.path()).is_empty());
         write(&path, b"first").unwrap();
+        expect_writable(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
         write(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(names(folder.path()), ["result.json"]);
@@ -137,6 +175,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let said = |path: PathBuf| {
             let error = write(&path, b"x").unwrap_err().to_string();
+            assert_eq!(expect_writable(&path).unwrap_err().to_string(), error);
             error.strip_prefix(&format!("cannot write `{}`: ", path.display())).expect(&error).to_owned()
         };
         assert_eq!(said(folder.path().to_owned()), "it is a folder");
@@ -156,6 +195,7 @@ mod tests {
         permissions.set_readonly(true);
         fs::set_permissions(&path, permissions).unwrap();
         let error = write(&path, b"new").unwrap_err();
+        assert_eq!(expect_writable(&path).unwrap_err().to_string(), error.to_string());
         assert!(error.to_string().ends_with(": permission denied"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"former");
     }

@@ -63,6 +63,20 @@ impl Classifier {
         }
     }
 
+    /// Refuses pictures that the net would shrink to nothing: it halves them twice, and its last stage needs a
+    /// neighbourhood to look at. Larger ones of any shape will do, because the features are pooled.
+    ///
+    /// # Errors
+    /// They are too small.
+    pub fn expect_size(&self, height: usize, width: usize) -> Result<(), NetError> {
+        const SMALLEST: usize = 8;
+        if height.min(width) < SMALLEST {
+            let net = self.architecture.to_string();
+            return Err(NetError::PictureTooSmall { net, smallest: SMALLEST, width, height });
+        }
+        Ok(())
+    }
+
     /// Size of the pooled features.
     pub fn features(&self) -> usize {
         match self.architecture {

@@ -69,6 +69,18 @@ pub enum NetError {
     /// The file could not be written; a previous one is untouched.
     #[error(transparent)]
     Write(#[from] unperturb_files::WriteError),
+    /// Pictures from which the net would make nothing.
+    #[error("{net} needs pictures of at least {smallest}x{smallest} pixels, and these are {width}x{height}")]
+    PictureTooSmall {
+        /// The net.
+        net: String,
+        /// The smallest height and width.
+        smallest: usize,
+        /// Width of the pictures.
+        width: usize,
+        /// Their height.
+        height: usize,
+    },
     /// Normalisation constants could not be understood.
     #[error(
         "'{0}' is no normalisation: write none, cifar10, imagenet, or three means and three deviations as m,m,m/s,s,s"

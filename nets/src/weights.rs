@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
 use unperturb_engine::{Graph, Session};
 
 use crate::error::NetError;
@@ -117,6 +118,16 @@ impl Weights {
             weights.tensors.insert(spec.name.clone(), tensor);
         }
         Ok(weights)
+    }
+
+    /// Tells weights apart: 16 hexadecimal digits of the SHA-256 of names, shapes and numbers.
+    pub fn digest(&self) -> String {
+        let mut sha = Sha256::new();
+        for (name, tensor) in &self.tensors {
+            sha.update(format!("{name} {:?} ", tensor.shape));
+            sha.update(bytemuck::cast_slice::<f32, u8>(&tensor.data));
+        }
+        sha.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// How many numbers they are.

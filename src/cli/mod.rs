@@ -18,6 +18,7 @@ pub mod output;
 mod pictures;
 pub mod progress;
 mod repair;
+mod resumable;
 mod train;
 mod train_tasks;
 pub mod values;

@@ -1,24 +1,22 @@
 //! `train classifier` and `train tasks`.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use unperturb_data::{OpenOptions, Split};
 use unperturb_engine::optim::{Optimizer, Schedule, Sgd};
-use unperturb_nets::{Classifier, Normalization};
+use unperturb_nets::{Architecture, Classifier, NetError, Normalization};
 
 use super::args::{self, ClassifierTrainingArgs, TrainCommand};
 use super::device;
 use super::interrupt::Interrupt;
 use super::progress::{Progress, duration};
+use super::resumable::Resumable;
 use super::{Error, Global};
 use crate::attack::{Norm, ProjectedGradient};
 use crate::model::Model;
 use crate::train::classifier::{self, Recipe};
-use crate::train::snapshot;
-use crate::train::trainer::{Keep, Next, Report};
-
-/// Updates between two snapshots unless told otherwise.
-pub(super) const SNAPSHOT_EVERY: u64 = 200;
+use crate::train::trainer::{Next, Report};
 
 /// Runs either command.
 pub fn run(global: &Global, command: &TrainCommand) -> Result<(), Error> {
@@ -29,20 +27,22 @@ pub fn run(global: &Global, command: &TrainCommand) -> Result<(), Error> {
 }
 
 fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<(), Error> {
+    let architecture = architecture(args)?;
+    let files = Resumable::new(&args.out, args.resume.clone(), args.checkpoint_every, |path| {
+        format!("--resume {}", path.display())
+    })?;
     let progress = Progress::new(global.quiet);
     let device = device::open(global)?;
     let interrupt = Interrupt::install()?;
-    let mut architecture = args.net;
-    if let Some(width) = args.width {
-        architecture = architecture.with_width(width.get());
-    }
-    let data = unperturb_data::open_with(&args.data, Split::Train, OpenOptions::default())
+    let options = OpenOptions { limit: args.images.map(NonZeroUsize::get), ..Default::default() };
+    let data = unperturb_data::open_with(&args.data, Split::Train, options)
         .map_err(Error::failed("cannot read the pictures"))?;
     let normalization =
         if data.name().starts_with("cifar") { Normalization::CIFAR10 } else { Normalization::NONE };
     let from = args.from.as_deref().map(Model::read).transpose();
     let from = from.map_err(Error::failed("cannot start from this classifier"))?;
     let steps = args.attack_steps();
+    let per_epoch = data.len() / args.batch.get();
     let recipe = Recipe {
         classifier: Classifier { architecture, classes: data.classes(), normalization },
         attack: (steps > 0).then(|| ProjectedGradient {
@@ -53,10 +53,10 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
             restarts: 1,
             random_start: true,
         }),
-        epochs: args.epochs.get() as u32,
+        epochs: args.epochs.get(),
         batch: args.batch.get(),
         learning_rate: f64::from(args.learning_rate.value()),
-        schedule: schedule(args.schedule, args.epochs.get(), data.len() / args.batch.get()),
+        schedule: schedule(args.schedule, args.epochs.get() as usize * per_epoch),
         optimizer: Optimizer::Sgd(Sgd {
             momentum: args.momentum,
             nesterov: true,
@@ -66,19 +66,12 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
         average: args.ema.map(f64::from),
         seed: global.seed,
     };
-    let path = snapshot::beside(&args.out);
-    let keep = Keep {
-        path: args.resume.clone().unwrap_or_else(|| path.clone()),
-        every: args.checkpoint_every.map_or(SNAPSHOT_EVERY, |n| n.get() as u64),
-        resume: args.resume.is_some(),
-    };
     let what =
         format!("training {architecture} ({}) on {} pictures of {}", args.recipe, data.len(), data.name());
     let started = Instant::now();
     let batch = recipe.batch as u64;
-    let mut stage =
-        progress.stage(&what, u64::from(recipe.epochs) * (data.len() as u64 / batch) * batch, "images");
-    let trained = classifier::train(&device, &data, &recipe, from.as_ref(), &keep, |report: Report| {
+    let mut stage = progress.stage(&what, u64::from(recipe.epochs) * per_epoch as u64 * batch, "images");
+    let trained = classifier::train(&device, &data, &recipe, from.as_ref(), &files.keep, |report: Report| {
         stage.set(report.step * batch);
         if let Some((loss, right)) = report.epoch {
             let epoch = report.step * u64::from(recipe.epochs) / report.steps;
@@ -91,20 +84,30 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
         }
         if interrupt.is_requested() { Next::Stop } else { Next::GoOn }
     })
-    .map_err(Error::failed("cannot train the classifier"))?;
+    .map_err(|error| files.stopped(error, "cannot train the classifier"))?;
     let Some(model) = trained else {
-        return Err(Error::Interrupted(Some(format!("go on with `--resume {}`", keep.path.display()))));
+        return Err(files.interrupted());
     };
     stage.finish();
-    model.write(&args.out, &format!("{recipe:?}")).map_err(Error::failed("cannot keep the classifier"))?;
-    // The result is safe; what led to it has no more use.
-    let _ = std::fs::remove_file(&keep.path);
+    let kept = model.write(&args.out, &format!("{recipe:?}"));
+    kept.map_err(|error| files.stopped(error, "cannot keep the classifier"))?;
+    files.finish();
     progress.note(&format!("wrote {} after {}", args.out.display(), duration(started.elapsed())));
     Ok(())
 }
 
-fn schedule(kind: args::Schedule, epochs: usize, per_epoch: usize) -> Schedule {
-    let steps = epochs * per_epoch;
+fn architecture(args: &ClassifierTrainingArgs) -> Result<Architecture, Error> {
+    match args.width {
+        None => Ok(args.net),
+        // By its name, so that it keeps to the limits of names.
+        Some(width) => {
+            let named = args.net.with_width(width.get()).to_string();
+            named.parse().map_err(|error: NetError| Error::Usage(error.to_string()))
+        }
+    }
+}
+
+fn schedule(kind: args::Schedule, steps: usize) -> Schedule {
     match kind {
         args::Schedule::Constant => Schedule::Constant,
         args::Schedule::Step => Schedule::Milestones { at: vec![steps / 2, steps * 3 / 4], factor: 0.1 },

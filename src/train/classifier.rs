@@ -5,13 +5,13 @@ use unperturb_engine::optim::{Optimizer, Parameter, Schedule, WeightAverage};
 use unperturb_engine::{Device, Graph, Session};
 use unperturb_nets::{Classifier, Mode, Scope, Weights};
 
-use super::trainer::{self, Course, Keep, LEARNING_RATE, Report, Trainer};
+use super::snapshot::Settings;
+use super::trainer::{self, Course, Keep, LEARNING_RATE, Next, Report, Trainer};
 use crate::Failure;
 use crate::attack::ProjectedGradient;
 use crate::attack::projected_gradient::{self, Ascent, IMAGES, LABELS, PERTURBATION};
 use crate::model::{Model, NAME, classifier_specifications};
 use crate::passes::Passes;
-use crate::train::trainer::Next;
 
 /// How a classifier is trained.
 #[derive(Clone, Debug)]
@@ -46,7 +46,8 @@ const AVERAGED: &str = "average.classifier";
 /// stopped it before the end.
 ///
 /// # Errors
-/// Weights that do not fit the net, pictures that do not suit the net, files that cannot be read or written, what the engine reports.
+/// Weights that do not fit the net, pictures that do not suit it, files that cannot be read or written, what the
+/// engine reports.
 pub fn train(
     device: &Device,
     data: &Dataset,
@@ -55,6 +56,13 @@ pub fn train(
     keep: &Keep,
     report: impl FnMut(Report) -> Next,
 ) -> Result<Option<Model>, Failure> {
+    recipe.classifier.expect_size(data.height(), data.width())?;
+    if recipe.classifier.classes < 2 {
+        return Err(Failure::Mismatch(format!(
+            "{} has only one class, and a classifier needs two or more to tell apart",
+            data.name()
+        )));
+    }
     let shape = [recipe.batch, data.height(), data.width(), 3];
     let mut session = Session::new(device);
     let ascent = recipe
@@ -101,12 +109,7 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: recipe.schedule.clone(),
         seed: recipe.seed,
-        settings: format!(
-            "{recipe:?} from {} on {} {}",
-            from.map_or("random weights", |model| &model.origin),
-            data.len(),
-            data.name()
-        ),
+        settings: settings(recipe, from, data),
     };
     if !trainer.run(&course, keep, report)? {
         return Ok(None);
@@ -114,6 +117,39 @@ pub fn train(
     let net = if recipe.average.is_some() { AVERAGED } else { NAME };
     let weights = Weights::read(&mut trainer.session, net, &specifications)?;
     Ok(Some(Model::new(recipe.classifier, weights, "this training")?))
+}
+
+/// All that the result depends on, under the names of the options.
+fn settings(recipe: &Recipe, from: Option<&Model>, data: &Dataset) -> Settings {
+    // Taken apart, so that the compiler asks for what is new.
+    let Recipe {
+        classifier,
+        attack,
+        epochs,
+        batch,
+        learning_rate,
+        schedule,
+        optimizer,
+        label_smoothing,
+        average,
+        seed,
+    } = recipe;
+    let Classifier { architecture, classes, normalization } = classifier;
+    Settings::default()
+        .with("net", architecture)
+        .with("classes", classes)
+        .with("normalization", format!("{normalization:?}"))
+        .with("training attack", attack.as_ref().map_or("none".into(), |attack| format!("{attack:?}")))
+        .with("epochs", epochs)
+        .with("batch", batch)
+        .with("learning rate", learning_rate)
+        .with("schedule", format!("{schedule:?}"))
+        .with("optimizer", format!("{optimizer:?}"))
+        .with("label smoothing", label_smoothing)
+        .with("ema", average.map_or("none".into(), |decay| decay.to_string()))
+        .with("seed", seed)
+        .with("first weights", from.map_or("random".into(), |model| model.weights.digest()))
+        .with_pictures(data)
 }
 
 /// Records one update on images of `shape`: loss of the (attacked) batch, gradients, optimiser, averages.

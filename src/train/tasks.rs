@@ -7,6 +7,7 @@ use unperturb_engine::optim::{Adam, Optimizer, Parameter, Schedule, Sgd};
 use unperturb_engine::{Device, Graph, Session, Value};
 use unperturb_nets::{ContextEncoder, ContrastiveHead, Mode, RotationNet, Scope, Weights};
 
+use super::snapshot::Settings;
 use super::trainer::{self, Course, Keep, LEARNING_RATE, Next, Report, Trainer};
 use crate::Failure;
 use crate::attack::projected_gradient::IMAGES;
@@ -34,8 +35,8 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The defaults for `task`, sized so that two cores train it within minutes: a width of its own if
-    /// one is given, in hidden units of the head or channels of the nets.
+    /// The defaults for `task` on pictures of height `size`, such that two cores train it within minutes: a width
+    /// of its own if one is given, in hidden units of the head or channels of the nets.
     pub fn new(task: Task, model: &Model, size: usize, width: Option<usize>, seed: u64) -> Self {
         let (net, epochs, batch, learning_rate) = match task {
             Task::Contrastive => {
@@ -49,6 +50,8 @@ impl Recipe {
             }
             Task::Inpainting => {
                 let width = width.unwrap_or(16);
+                // The net halves its pictures down to 4x4 pixels; others are resized to the next smaller size.
+                let size = (1 << size.max(1).ilog2()).clamp(32, 128);
                 let net = ContextEncoder { size, width, latent: 8 * width };
                 (TaskNet::Inpainting { net }, 8, 64, 1e-3)
             }
@@ -79,6 +82,7 @@ pub fn train(
     keep: &Keep,
     report: impl FnMut(Report) -> Next,
 ) -> Result<Option<Weights>, Failure> {
+    check_pictures(data, model, recipe)?;
     let name = recipe.net.task().to_string();
     let shape = [recipe.batch, data.height(), data.width(), 3];
     let graph = Graph::new();
@@ -110,12 +114,40 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: Schedule::one_cycle(),
         seed: recipe.seed,
-        settings: format!("{recipe:?} on {} {}", data.len(), data.name()),
+        settings: settings(recipe, model, data),
     };
     if !trainer.run(&course, keep, report)? {
         return Ok(None);
     }
     Ok(Some(Weights::read(&mut trainer.session, &name, &specifications)?))
+}
+
+fn check_pictures(data: &Dataset, model: &Model, recipe: &Recipe) -> Result<(), Failure> {
+    let (height, width) = (data.height(), data.width());
+    match recipe.net {
+        TaskNet::Contrastive { .. } => Ok(model.classifier.expect_size(height, width)?),
+        TaskNet::Rotation { .. } if height != width => Err(Failure::Mismatch(format!(
+            "only square pictures can be turned by quarters, and these are {width}x{height}"
+        ))),
+        TaskNet::Rotation { .. } | TaskNet::Inpainting { .. } => Ok(()),
+    }
+}
+
+/// All that the result depends on, under the names of the options.
+fn settings(recipe: &Recipe, model: &Model, data: &Dataset) -> Settings {
+    // Taken apart, so that the compiler asks for what is new.
+    let Recipe { net, epochs, batch, learning_rate, seed } = recipe;
+    let settings = Settings::default()
+        .with("net", format!("{net:?}"))
+        .with("epochs", epochs)
+        .with("batch", batch)
+        .with("learning rate", learning_rate)
+        .with("seed", seed)
+        .with_pictures(data);
+    match net {
+        TaskNet::Contrastive { .. } => settings.with("classifier", model.weights.digest()),
+        TaskNet::Rotation { .. } | TaskNet::Inpainting { .. } => settings,
+    }
 }
 
 /// One update: the task's loss of the batch, gradients of the task's own net, optimiser.

@@ -7,7 +7,7 @@ use unperturb_engine::ops::random::Random;
 use unperturb_engine::optim::Schedule;
 use unperturb_engine::{Graph, Program, Session, Value};
 
-use super::snapshot::{self, Position};
+use super::snapshot::{self, Position, Settings};
 use crate::Failure;
 use crate::attack::projected_gradient::{IMAGES, LABELS};
 
@@ -47,8 +47,9 @@ pub struct Course {
     pub schedule: Schedule,
     /// Seed of the order, the augmentation and everything random.
     pub seed: u64,
-    /// Every option that the result depends on; a snapshot is only taken up with the same ones.
-    pub settings: String,
+    /// Every option, picture and frozen net that the result depends on; a snapshot is only taken up with the
+    /// same ones.
+    pub settings: Settings,
 }
 
 impl Course {
@@ -77,9 +78,11 @@ pub struct Trainer<'d> {
     pub session: Session,
     /// One update of the weights.
     pub update: Program,
-    /// What runs before each update, for instance an attack.
+    /// What runs before each update, for instance an attack. Snapshots hold what updates change, so it must not
+    /// depend on anything that it left behind in an earlier run.
     pub before: Before,
-    /// States of random numbers, seeded anew for each update from the seed and its number.
+    /// States of random numbers, seeded anew for each update from the seed and its number; so snapshots do
+    /// without them.
     pub random: Vec<String>,
     /// The pictures.
     pub batches: Batches<'d>,
@@ -98,7 +101,8 @@ impl Trainer<'_> {
     /// Trains to the end, or until `report` says stop. Tells whether it came to the end.
     ///
     /// # Errors
-    /// A snapshot cannot be read or written; what the engine reports; a loss that is no number.
+    /// Fewer pictures than a batch has; a snapshot cannot be read or written; what the engine reports; a loss
+    /// that is no number.
     pub fn run(
         &mut self,
         course: &Course,
@@ -106,6 +110,9 @@ impl Trainer<'_> {
         mut report: impl FnMut(Report) -> Next,
     ) -> Result<bool, Failure> {
         let per_epoch = self.batches.per_epoch() as u64;
+        if per_epoch == 0 {
+            return Err(Failure::TooFewPictures { batch: self.batches.batch_size() });
+        }
         let steps = u64::from(course.epochs) * per_epoch;
         let states = self.kept_states();
         let mut step = 0;
@@ -145,9 +152,10 @@ impl Trainer<'_> {
         Ok(true)
     }
 
-    /// Every number that an update changes.
+    /// Everything that an update changes and that is not written anew before the next.
     fn kept_states(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.update.plan().assigned().map(|state| state.name.clone()).collect();
+        let changed = self.update.plan().assigned().map(|state| state.name.clone());
+        let mut names: Vec<String> = changed.filter(|name| !self.random.contains(name)).collect();
         names.sort();
         names
     }

@@ -207,3 +207,28 @@ impl<'a> Memory<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Device, EngineError, Graph, Session};
+
+    #[test]
+    fn a_program_beyond_memory_is_refused_before_anything_is_made() {
+        let graph = Graph::new();
+        let side = 1 << 22;
+        let (column, row) = (graph.state("column", [side, 1]), graph.state("row", [1, side]));
+        // 64 TiB: nothing but the planned sizes can tell.
+        graph.output("sum", (column * row).tanh().sum_all());
+        let mut session = Session::new(&Device::cpu());
+        let error = session.compile(&graph).expect_err("does not fit");
+        assert!(matches!(error, EngineError::OutOfMemory { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.starts_with("the program needs 65536.00 GiB and this machine has "), "{said}");
+        assert!(said.ends_with("; use a smaller batch"), "{said}");
+        // Elsewhere it is the first large allocation that fails.
+        if cfg!(target_os = "linux") {
+            assert_eq!(session.counters().allocations, 0);
+            assert!(!session.has("column"));
+        }
+    }
+}

@@ -59,9 +59,9 @@ fn every_command_of_the_manual_is_understood() {
         "unperturb data info shapes",
         "unperturb train classifier --data shapes --net wrn-10-2 --recipe fgsm --out c.safetensors --epochs 3 \
          --batch 64 --learning-rate 1/5 --weight-decay 0 --momentum 0.9 --width 8 --schedule cosine --eps 4/255 \
-         --step 5/255 --attack-steps 1 --checkpoint-every 100 --resume r --label-smoothing 0.1 --ema 0.999",
+         --step 5/255 --attack-steps 1 --checkpoint-every 100 --resume r --label-smoothing 0.1 --ema 0.999 --images 9",
         "unperturb train tasks --data d --classifier resnet20:c.pt --normalize cifar10 --tasks rotation,contrastive \
-         --out t --epochs 20,rotation=30 --batch 256 --learning-rate contrastive=3/10000 --width rotation=48 --resume",
+         --out t --epochs 20,rotation=30 --batch 256 --learning-rate contrastive=3/10000 --width rotation=48 --resume --images 9",
         "unperturb evaluate --data d --split train --classifier c --normalize 1,1,1/2,2,2 --tasks t --attack pgd \
          --defence none,multi-task:steps=10,contrastive=2,rotation --images 1000 --batch 50",
         "unperturb attack --data d --classifier c --attack fgsm --out a.safetensors --png p",

@@ -1,6 +1,6 @@
 //! `train classifier` and `train tasks`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -75,6 +75,10 @@ pub struct ClassifierTrainingArgs {
     #[arg(long, value_name = "NET", default_value = "resnet20")]
     pub net: Architecture,
 
+    /// The first N images of the training split [default: all]
+    #[arg(long, value_name = "N")]
+    pub images: Option<NonZeroUsize>,
+
     /// What it is trained against
     #[arg(long, value_name = "RECIPE")]
     pub recipe: Recipe,
@@ -85,7 +89,7 @@ pub struct ClassifierTrainingArgs {
 
     /// Passes over the data
     #[arg(long, value_name = "N", default_value = "30")]
-    pub epochs: NonZeroUsize,
+    pub epochs: NonZeroU32,
 
     /// Images per step
     #[arg(long, value_name = "N", default_value = "128")]
@@ -131,7 +135,7 @@ pub struct ClassifierTrainingArgs {
     #[arg(long, value_name = "DECAY", value_parser = below_one)]
     pub ema: Option<f32>,
 
-    /// Write a resumable state every N steps [default: every epoch]
+    /// Write a resumable state every N steps [default: 200]
     #[arg(long, value_name = "N")]
     pub checkpoint_every: Option<NonZeroUsize>,
 
@@ -180,13 +184,17 @@ pub struct TaskTrainingArgs {
     )]
     pub tasks: Vec<Task>,
 
+    /// The first N images of the training split [default: all]
+    #[arg(long, value_name = "N")]
+    pub images: Option<NonZeroUsize>,
+
     /// The folder to write their checkpoints to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 
     /// Passes over the data; a number, or one per task as in contrastive=20,rotation=30
     #[arg(long, value_name = "N")]
-    pub epochs: Option<PerTask<NonZeroUsize>>,
+    pub epochs: Option<PerTask<NonZeroU32>>,
 
     /// Images per step; a number, or one per task
     #[arg(long, value_name = "N")]
@@ -200,7 +208,7 @@ pub struct TaskTrainingArgs {
     #[arg(long, value_name = "N")]
     pub width: Option<PerTask<NonZeroUsize>>,
 
-    /// Write a resumable state every N steps [default: every epoch]
+    /// Write a resumable state every N steps [default: 200]
     #[arg(long, value_name = "N")]
     pub checkpoint_every: Option<NonZeroUsize>,
 
