@@ -15,5 +15,6 @@ fn load_NAME(pixel: u32, c: u32, channels: u32) -> vec4<f32> {
 //STORE
 // Sets four channels from c on, those that exist, of the pixel of that number.
 fn store_NAME(pixel: u32, c: u32, channels: u32, values: vec4<f32>) {
-  for (var i = 0u; i < 4u && c + i < channels; i++) { NAME[pixel * channels + c + i] = values[i]; }
+  let stored = STORED;
+  for (var i = 0u; i < 4u && c + i < channels; i++) { NAME[pixel * channels + c + i] = stored[i]; }
 }

@@ -13,5 +13,5 @@ fn load_NAME(pixel: u32, c: u32, channels: u32) -> vec4<f32> {
 //STORE
 // Sets four channels from c on, those that exist, of the pixel of that number.
 fn store_NAME(pixel: u32, c: u32, channels: u32, values: vec4<f32>) {
-  if (c < channels) { NAME[(pixel * channels + c) / 4u] = values; }
+  if (c < channels) { NAME[(pixel * channels + c) / 4u] = STORED; }
 }

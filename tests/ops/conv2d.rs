@@ -155,6 +155,32 @@ fn bias() {
         .check();
 }
 
+/// What follows a convolution runs in its kernel, forward and back: a scale and a shift for each channel, a
+/// shortcut, an activation and, for the gradient, its mask.
+#[test]
+fn with_a_shortcut_and_an_activation() {
+    let shapes = [([2, 5, 6, 4], 8, 1), ([1, 4, 4, 3], 5, 1), ([3, 8, 8, 6], 40, 2), ([70, 4, 4, 16], 64, 1)];
+    for (input, out, stride) in shapes {
+        let sizes = Sizes::new(input, 3, out, stride, 1);
+        Case::new(format!("a residual layer {sizes:?}"))
+            .input(Input::uniform(sizes.input, -1.0, 1.0))
+            .input(Input::uniform(sizes.weight(), -0.3, 0.3))
+            .input(Input::uniform([out], -1.0, 1.0))
+            .input(Input::uniform(sizes.output(), -1.0, 1.0))
+            .input(Input::uniform([], 0.5, 1.0))
+            .build(move |_, x| ((x[0].conv2d(x[1], None, stride, 1) + x[2]) * x[4] + x[3]).relu())
+            .reference(move |x| {
+                let mut y = sizes.forward(&x[0], &x[1]);
+                let values = y.data.iter_mut().enumerate();
+                values.for_each(|(i, y)| {
+                    *y = ((*y + x[2].data[i % out]) * x[4].data[0] + x[3].data[i]).max(0.0);
+                });
+                y
+            })
+            .check();
+    }
+}
+
 /// The transposed convolution is the input gradient, whose own gradients are the other two.
 #[test]
 fn transposed() {

@@ -1,4 +1,4 @@
-//! One description of a case yields all its checks.
+//! One description of a case yields all its checks, on the CPU and on every variant of the GPU's kernels.
 //!
 //! The operation sits in the middle of a graph: its operands are computed, its result is scaled and
 //! contracted with a random tensor, so that a kernel which only works on plain inputs, or a gradient
@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 use unperturb_engine::runtime::gpu::GpuDevice;
-use unperturb_engine::{DType, Device, Graph, Session, Value};
+use unperturb_engine::{DType, Device, Graph, Session, Type, Value};
 
 /// A tensor of the reference.
 #[derive(Clone, Debug)]
@@ -184,30 +184,45 @@ impl Case {
             self.inputs.iter().map(|i| Array::new(i.shape.clone(), i.data.clone())).collect();
         let truth = self.truth(&operands);
         let cpu = self.run(&Device::cpu(), truth.data.len());
-        let gpu = self.run(&gpu(), truth.data.len());
         assert_eq!(cpu.shape, truth.shape, "{}: shape", self.name);
 
         self.close("CPU against f64", &cpu.result, &truth.data);
-        self.close("GPU against CPU", &gpu.result, &cpu.result);
-        if self.exact {
-            assert_eq!(gpu.result, cpu.result, "{}: the runtimes differ in bits", self.name);
+        self.check_cpu_gradients(&cpu, &operands, &contraction(truth.data.len()));
+        for device in self.every_variant() {
+            self.check_gpu(&self.run(&device, truth.data.len()), &cpu, &device.to_string());
         }
+    }
+
+    /// The GPU, once for each manner in which it can run the operations of this case.
+    fn every_variant(&self) -> Vec<Device> {
+        let Device::Gpu(device) = gpu() else { unreachable!("it opens a GPU") };
+        let g = Graph::new();
+        self.trace(&g);
+        let names = device.variants(&g).unwrap_or_else(|e| panic!("{}: {e}", self.name));
+        names.into_iter().map(|name| Device::Gpu(device.preferring(name))).collect()
+    }
+
+    fn check_gpu(&self, gpu: &Run, cpu: &Run, device: &str) {
+        self.close(&format!("{device} against CPU"), &gpu.result, &cpu.result);
+        if self.exact {
+            assert_eq!(gpu.result, cpu.result, "{}: {device} and CPU differ in bits", self.name);
+        }
+        for (index, (of_gpu, of_cpu)) in gpu.gradients.iter().zip(&cpu.gradients).enumerate() {
+            self.close(&format!("{device}: gradient of operand {index}"), of_gpu, of_cpu);
+        }
+    }
+
+    fn check_cpu_gradients(&self, cpu: &Run, operands: &[Array], weights: &[f64]) {
         if !self.gradient {
             return;
         }
-        let weights = contraction(truth.data.len());
         for (index, input) in self.inputs.iter().enumerate().filter(|(_, i)| i.dtype == DType::F32) {
             let stride = input.data.len().div_ceil(DIFFERENCES).max(1);
             let sampled: Vec<usize> = (0..input.data.len()).step_by(stride).collect();
             let truth: Vec<f64> =
-                sampled.iter().map(|&i| self.difference(&operands, index, i, &weights)).collect();
-            let of = |run: &Run| sampled.iter().map(|&i| run.gradients[index][i]).collect::<Vec<_>>();
-            self.close(&format!("CPU gradient of operand {index}"), &of(&cpu), &truth);
-            self.close(
-                &format!("GPU gradient of operand {index}"),
-                &gpu.gradients[index],
-                &cpu.gradients[index],
-            );
+                sampled.iter().map(|&i| self.difference(operands, index, i, weights)).collect();
+            let found: Vec<f64> = sampled.iter().map(|&i| cpu.gradients[index][i]).collect();
+            self.close(&format!("CPU gradient of operand {index}"), &found, &truth);
         }
     }
 
@@ -235,8 +250,8 @@ impl Case {
         (at(step) - at(-step)) / (2.0 * step)
     }
 
-    fn run(&self, device: &Device, outputs: usize) -> Run {
-        let g = Graph::new();
+    /// Records the case: its result, and the operands that have a gradient.
+    fn trace(&self, g: &Graph) -> (Type, Vec<usize>) {
         let states: Vec<Value> = self
             .inputs
             .iter()
@@ -250,9 +265,8 @@ impl Case {
             .iter()
             .map(|&x| if x.dtype() == DType::F32 { x * SCALE as f32 + SHIFT as f32 } else { x })
             .collect();
-        let result = self.build.as_ref().expect("a case needs an operation")(&g, &seen);
+        let result = self.build.as_ref().expect("a case needs an operation")(g, &seen);
         g.output("result", result);
-        let integer = result.dtype() == DType::U32;
         let differentiable: Vec<usize> =
             (0..states.len()).filter(|&i| self.gradient && states[i].dtype() == DType::F32).collect();
         if !differentiable.is_empty() {
@@ -264,7 +278,12 @@ impl Case {
                 g.output(format!("dx{i}"), gradient);
             }
         }
+        (result.ty(), differentiable)
+    }
 
+    fn run(&self, device: &Device, outputs: usize) -> Run {
+        let g = Graph::new();
+        let (result, differentiable) = self.trace(&g);
         let fail = |e: unperturb_engine::EngineError| -> ! { panic!("{} on {device}: {e}", self.name) };
         let mut session = Session::new(device);
         let program = session.compile(&g).unwrap_or_else(|e| fail(e));
@@ -288,16 +307,16 @@ impl Case {
         let read = |session: &mut Session, name: &str| -> Vec<f64> {
             session.read(name).unwrap_or_else(|e| fail(e)).into_iter().map(f64::from).collect()
         };
-        let values = if integer {
+        let values = if result.dtype == DType::U32 {
             session.read_u32("result").unwrap_or_else(|e| fail(e)).into_iter().map(f64::from).collect()
         } else {
             read(&mut session, "result")
         };
-        let mut gradients = vec![vec![]; states.len()];
+        let mut gradients = vec![vec![]; self.inputs.len()];
         for &i in &differentiable {
             gradients[i] = read(&mut session, &format!("dx{i}"));
         }
-        Run { shape: result.shape().to_vec(), result: values, gradients }
+        Run { shape: result.shape.to_vec(), result: values, gradients }
     }
 
     fn close(&self, what: &str, got: &[f64], expected: &[f64]) {

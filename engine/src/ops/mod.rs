@@ -26,7 +26,7 @@ pub mod source;
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::Lowered;
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
 use crate::shape::Type;
 
 /// What the engine must know of an operation.
@@ -53,8 +53,13 @@ pub trait Operation: std::fmt::Debug {
     /// Runs on the CPU. The output arrives with arbitrary contents; all of it must be written.
     fn cpu(&self, signature: &Signature, buffers: Buffers);
 
-    /// Which shaders to launch, and the scratch they need.
+    /// Which shaders to launch on any adapter, and the scratch they need.
     fn gpu(&self, signature: &Signature) -> Lowered;
+
+    /// All ways to run on an adapter of such abilities, the one that is likely best first. Never empty.
+    fn gpu_variants(&self, signature: &Signature, _abilities: &Abilities) -> Vec<Variant> {
+        vec![Variant::portable(self.gpu(signature))]
+    }
 }
 
 /// The types an operation runs on.
@@ -111,6 +116,8 @@ operations! {
     Conv2d(conv2d::Conv2d),
     /// Gradient of a convolution's input: the transposed convolution.
     Conv2dInputGradient(conv2d::Conv2dInputGradient),
+    /// A convolution and what its result passes through.
+    FusedConv2d(conv2d::FusedConv2d),
     /// Gradient of a convolution's weights.
     Conv2dWeightGradient(conv2d::Conv2dWeightGradient),
     /// Where the maximum of each window is.

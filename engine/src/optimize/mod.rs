@@ -1,6 +1,7 @@
 //! Rewrites of a program that keep what it computes.
 
 mod fold_batch_norm;
+mod fuse_epilogue;
 mod fusion;
 mod read_through;
 
@@ -10,7 +11,8 @@ use crate::graph::Trace;
 pub fn optimize(trace: Trace) -> Trace {
     let trace = read_through::read_through_aliases(trace);
     let trace = fold_batch_norm::fold_batch_norm(trace);
-    fusion::fuse_elementwise(trace)
+    let trace = fusion::fuse_elementwise(trace);
+    fuse_epilogue::fuse_epilogues(trace)
 }
 
 /// How many needed nodes and assignments read each node.

@@ -24,6 +24,7 @@ use self::correlation::CorrelationPass;
 use self::micro::Kernels;
 use self::weight_gradient::WeightGradientPass;
 use super::geometry::Geometry;
+use crate::ops::elementwise::cpu::Epilogue;
 
 /// Elements of scratch that [`forward`] needs.
 pub fn forward_scratch(g: &Geometry) -> usize {
@@ -31,13 +32,20 @@ pub fn forward_scratch(g: &Geometry) -> usize {
 }
 
 /// Makes `y` (shape [`Geometry::output_shape`]) from `x` ([`Geometry::input_shape`]) and `w`
-/// ([`Geometry::weight_shape`]); every element of `y` is written.
+/// ([`Geometry::weight_shape`]), and passes it through `epilogue`; every element of `y` is written.
 ///
 /// # Panics
 ///
 /// If a slice's length does not fit the geometry, or `scratch` is shorter than [`forward_scratch`] says.
-pub fn forward(g: &Geometry, x: &[f32], w: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-    forward_pass(g).run(x, w, y, scratch);
+pub fn forward(
+    g: &Geometry,
+    x: &[f32],
+    w: &[f32],
+    y: &mut [f32],
+    scratch: &mut [f32],
+    epilogue: Option<&Epilogue>,
+) {
+    forward_pass(g).run(x, w, y, scratch, epilogue);
 }
 
 /// Elements of scratch that [`input_gradient`] needs.
@@ -47,14 +55,21 @@ pub fn input_gradient_scratch(g: &Geometry) -> usize {
 
 /// Makes `dx`, the gradient of the input (shape [`Geometry::input_shape`]), from `dy`, that of the
 /// output ([`Geometry::output_shape`]), and `w`; every element of `dx` is written. This is the
-/// transposed convolution of `dy`.
+/// transposed convolution of `dy`. The result passes through `epilogue`.
 ///
 /// # Panics
 ///
 /// If a slice's length does not fit the geometry, or `scratch` is shorter than
 /// [`input_gradient_scratch`] says.
-pub fn input_gradient(g: &Geometry, dy: &[f32], w: &[f32], dx: &mut [f32], scratch: &mut [f32]) {
-    input_gradient_pass(g).run(dy, w, dx, scratch);
+pub fn input_gradient(
+    g: &Geometry,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+    scratch: &mut [f32],
+    epilogue: Option<&Epilogue>,
+) {
+    input_gradient_pass(g).run(dy, w, dx, scratch, epilogue);
 }
 
 /// Elements of scratch that [`weight_gradient`] needs.

@@ -12,16 +12,18 @@
 //! The input gradient is also the transposed convolution.
 
 mod cpu;
+mod fused;
 mod geometry;
 mod gpu;
 
+pub use fused::{Convolved, FusedConv2d, Operand};
 pub use geometry::Geometry;
 
 use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::Lowered;
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
 use crate::shape::{DType, Pair, Shape, Type};
 
 /// `x [n, h, w, in], w [kernel_h, kernel_w, in, out] -> y [n, p, q, out]`.
@@ -182,11 +184,15 @@ impl Operation for Conv2d {
 
     fn cpu(&self, signature: &Signature, mut buffers: Buffers) {
         let (inputs, output, scratch) = buffers.f32_with_scratch();
-        cpu::forward(&self.signed(signature), inputs[0], inputs[1], output, scratch);
+        cpu::forward(&self.signed(signature), inputs[0], inputs[1], output, scratch, None);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::forward(&self.signed(signature))
+        gpu::correlation(gpu::Pass::Forward, &self.signed(signature), None)
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        gpu::correlation_variants(gpu::Pass::Forward, &self.signed(signature), None, abilities)
     }
 }
 
@@ -235,11 +241,15 @@ impl Operation for Conv2dInputGradient {
 
     fn cpu(&self, signature: &Signature, mut buffers: Buffers) {
         let (inputs, output, scratch) = buffers.f32_with_scratch();
-        cpu::input_gradient(&self.signed(signature), inputs[0], inputs[1], output, scratch);
+        cpu::input_gradient(&self.signed(signature), inputs[0], inputs[1], output, scratch, None);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::input_gradient(&self.signed(signature))
+        gpu::correlation(gpu::Pass::InputGradient, &self.signed(signature), None)
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        gpu::correlation_variants(gpu::Pass::InputGradient, &self.signed(signature), None, abilities)
     }
 }
 
@@ -285,6 +295,10 @@ impl Operation for Conv2dWeightGradient {
 
     fn gpu(&self, signature: &Signature) -> Lowered {
         gpu::weight_gradient(&self.signed(signature))
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        gpu::weight_gradient_variants(&self.signed(signature), abilities)
     }
 }
 

@@ -24,16 +24,45 @@ thread_local! {
 pub fn run(code: &Code, signature: &Signature, mut buffers: Buffers) {
     let walk = Walk::new(signature);
     let (inputs, output) = buffers.f32();
-    let program = Program { code: &code.0, walk: &walk, inputs: &inputs };
+    let program = Program { code: &code.0, walk: &walk, inputs: &inputs, in_place: false };
     output.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
         REGISTERS.with_borrow_mut(|registers| program.run_task(registers, task * TASK, chunk));
     });
+}
+
+/// A program that another kernel runs on parts of its own result: operand 0 is that result.
+pub struct Epilogue<'a> {
+    code: &'a Code,
+    walk: Walk,
+    inputs: Vec<&'a [f32]>,
+}
+
+impl<'a> Epilogue<'a> {
+    /// `signature` has the result's own type for operand 0, of which `inputs` has nothing.
+    pub fn new(code: &'a Code, signature: &Signature, mut inputs: Vec<&'a [f32]>) -> Self {
+        inputs.insert(0, &[]);
+        Epilogue { code, walk: Walk::new(signature), inputs }
+    }
+
+    /// Replaces a part of the result, which begins at element `start` of it.
+    pub fn apply(&self, start: usize, part: &mut [f32]) {
+        let program = Program { code: &self.code.0, walk: &self.walk, inputs: &self.inputs, in_place: true };
+        REGISTERS.with_borrow_mut(|registers| program.run_task(registers, start, part));
+    }
+
+    /// Replaces the whole result.
+    pub fn apply_to_all(&self, result: &mut [f32]) {
+        let parts = result.par_chunks_mut(TASK).enumerate();
+        parts.for_each(|(task, part)| self.apply(task * TASK, part));
+    }
 }
 
 struct Program<'a> {
     code: &'a [Instruction],
     walk: &'a Walk,
     inputs: &'a [&'a [f32]],
+    /// Operand 0 is what the result holds before.
+    in_place: bool,
 }
 
 impl Program<'_> {
@@ -66,6 +95,10 @@ impl Program<'_> {
         let last = self.code.len() - 1;
         for (index, instruction) in self.code.iter().enumerate() {
             let (done, rest) = registers.split_at_mut(index);
+            if self.in_place && *instruction == Instruction::Input(0) {
+                rest[0][..length].copy_from_slice(result);
+                continue;
+            }
             let target = if index == last { &mut *result } else { &mut rest[0][..length] };
             let value = |register: Register| self.value(done, register, start, length);
             match *instruction {
@@ -101,7 +134,7 @@ impl Program<'_> {
         length: usize,
     ) -> &'a [f32] {
         match self.code[register as usize] {
-            Instruction::Input(i) if self.walk.is_contiguous(i as usize) => {
+            Instruction::Input(i) if self.walk.is_contiguous(i as usize) && !(self.in_place && i == 0) => {
                 &self.inputs[i as usize][start..start + length]
             }
             _ => &done[register as usize][..length],

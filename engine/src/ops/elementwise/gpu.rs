@@ -52,17 +52,7 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
         _ => format!("o{index}"),
     };
 
-    let mut body = String::new();
-    for (register, instruction) in code.0.iter().enumerate() {
-        let expression = match *instruction {
-            Instruction::Input(input) => format!("x{input}[{}]", place(input as usize)),
-            Instruction::Constant(constant) => literal(constant),
-            Instruction::Unary(function, a) => unary(function, a),
-            Instruction::Binary(function, a, b) => binary(function, a, b),
-            Instruction::Select(c, a, b) => format!("select(r{b}, r{a}, r{c} != 0.0)"),
-        };
-        writeln!(body, "  let r{register} = {expression};").expect("writing to a string");
-    }
+    let body = statements(code, "f32", |input| format!("x{input}[{}]", place(input as usize)));
     let template = include_str!("../../../../shaders/elementwise/elementwise.wgsl");
     let source = template
         .replace("//BINDINGS", &source)
@@ -76,6 +66,23 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
         params,
         workgroups: elements.div_ceil(WORKGROUP),
     })
+}
+
+/// The program as statements that leave its result in the last register, `r` and its number, where a register
+/// is a `ty`: `f32` or a vector of it. `input` is the expression of an operand.
+pub(crate) fn statements(code: &Code, ty: &str, input: impl Fn(u8) -> String) -> String {
+    let mut text = String::new();
+    for (register, instruction) in code.0.iter().enumerate() {
+        let expression = match *instruction {
+            Instruction::Input(number) => input(number),
+            Instruction::Constant(constant) => format!("{ty}({})", literal(constant)),
+            Instruction::Unary(function, a) => unary(function, a, ty),
+            Instruction::Binary(function, a, b) => binary(function, a, b, ty),
+            Instruction::Select(c, a, b) => format!("select(r{b}, r{a}, r{c} != {ty}())"),
+        };
+        writeln!(text, "  let r{register} = {expression};").expect("writing to a string");
+    }
+    text
 }
 
 /// The word of that index among the parameters, which shaders see as vectors of four.
@@ -92,7 +99,7 @@ fn literal(constant: f32) -> String {
     }
 }
 
-fn unary(function: Unary, a: u8) -> String {
+fn unary(function: Unary, a: u8, ty: &str) -> String {
     match function {
         Unary::Neg => format!("-r{a}"),
         Unary::Abs => format!("abs(r{a})"),
@@ -101,14 +108,15 @@ fn unary(function: Unary, a: u8) -> String {
         Unary::Log => format!("log(r{a})"),
         Unary::Sqrt => format!("sqrt(r{a})"),
         // The built-in overflows to NaN for large arguments on some drivers.
-        Unary::Tanh => format!("tanh(clamp(r{a}, -15.0, 15.0))"),
+        Unary::Tanh => format!("tanh(clamp(r{a}, {ty}(-15.0), {ty}(15.0)))"),
         Unary::Floor => format!("floor(r{a})"),
-        Unary::Relu => format!("max(r{a}, 0.0)"),
+        Unary::Relu => format!("max(r{a}, {ty}())"),
         Unary::Copy => format!("r{a}"),
     }
 }
 
-fn binary(function: Binary, a: u8, b: u8) -> String {
+fn binary(function: Binary, a: u8, b: u8, ty: &str) -> String {
+    let truth = |comparison: &str| format!("select({ty}(), {ty}(1.0), r{a} {comparison} r{b})");
     match function {
         Binary::Add => format!("r{a} + r{b}"),
         Binary::Sub => format!("r{a} - r{b}"),
@@ -116,8 +124,8 @@ fn binary(function: Binary, a: u8, b: u8) -> String {
         Binary::Div => format!("r{a} / r{b}"),
         Binary::Max => format!("max(r{a}, r{b})"),
         Binary::Min => format!("min(r{a}, r{b})"),
-        Binary::Greater => format!("select(0.0, 1.0, r{a} > r{b})"),
-        Binary::GreaterEqual => format!("select(0.0, 1.0, r{a} >= r{b})"),
-        Binary::Equal => format!("select(0.0, 1.0, r{a} == r{b})"),
+        Binary::Greater => truth(">"),
+        Binary::GreaterEqual => truth(">="),
+        Binary::Equal => truth("=="),
     }
 }

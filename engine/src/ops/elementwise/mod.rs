@@ -1,8 +1,8 @@
 //! Elementwise operations with broadcasting: arithmetic, comparison, selection, and chains of them.
 
 mod broadcast;
-mod cpu;
-mod gpu;
+pub(crate) mod cpu;
+pub(crate) mod gpu;
 mod gradient;
 pub mod program;
 mod trace;

@@ -51,7 +51,7 @@ impl Backend for GpuBackend {
     }
 
     fn plan(&self, trace: &Trace) -> Plan {
-        let mut plan = Plan::new(trace, |op, signature| op.operation().gpu(signature).scratch);
+        let mut plan = Plan::new(trace, |op, signature| self.device.lower(op, signature).scratch);
         plan.parameter_words = parameter_words(&plan, &self.device);
         plan
     }

@@ -22,6 +22,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(Clone)]
 pub struct GpuDevice {
     shared: Arc<Shared>,
+    /// The variant of operations to take where there is a choice.
+    preferred: Option<&'static str>,
 }
 
 struct Shared {
@@ -68,7 +70,10 @@ impl GpuDevice {
         let descriptor = DeviceDescriptor {
             label: Some("unperturb"),
             required_features: adapter.features()
-                & (Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+                & (Features::TIMESTAMP_QUERY
+                    | Features::TIMESTAMP_QUERY_INSIDE_PASSES
+                    | Features::SUBGROUP
+                    | Features::SHADER_F16),
             required_limits: limits.clone(),
             // Few large buffers: large shared blocks would only be waste.
             memory_hints: MemoryHints::MemoryUsage,
@@ -88,12 +93,22 @@ impl GpuDevice {
         let (pipelines, staging) = (Pipelines::default(), Staging::default());
         Ok(GpuDevice {
             shared: Arc::new(Shared { report, device, queue, limits, pipelines, staging, fault }),
+            preferred: None,
         })
     }
 
     /// What there is to know of its adapter.
     pub fn report(&self) -> &AdapterReport {
         &self.shared.report
+    }
+
+    /// The same device, which takes the variant of that name wherever an operation has it.
+    pub fn preferring(&self, name: &'static str) -> GpuDevice {
+        GpuDevice { preferred: Some(name), ..self.clone() }
+    }
+
+    pub(super) fn preferred(&self) -> Option<&'static str> {
+        self.preferred
     }
 
     pub(super) fn wgpu(&self) -> &wgpu::Device {
@@ -192,6 +207,7 @@ impl GpuDevice {
 impl fmt::Display for GpuDevice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let AdapterReport { index, name, api, .. } = self.report();
-        write!(f, "gpu:{index} {name} ({api})")
+        write!(f, "gpu:{index} {name} ({api})")?;
+        self.preferred.map_or(Ok(()), |variant| write!(f, ", {variant} kernels"))
     }
 }

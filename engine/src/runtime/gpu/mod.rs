@@ -15,9 +15,11 @@ mod program;
 mod shaders;
 mod staging;
 mod unroll;
+mod variants;
 
 pub use adapters::{AdapterKind, AdapterReport};
 pub(crate) use backend::GpuBackend;
 pub use device::GpuDevice;
 pub use launch::{Access, Binding, Launch, Lowered, Slot};
 pub use unroll::unroll;
+pub use variants::{Abilities, Variant};

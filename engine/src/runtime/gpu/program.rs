@@ -39,9 +39,9 @@ struct Assign {
 }
 
 /// What each step of `plan` launches, but for launches of nothing.
-fn lower(plan: &Plan) -> Vec<Lowered> {
+fn lower(plan: &Plan, device: &GpuDevice) -> Vec<Lowered> {
     let mut lowered: Vec<Lowered> =
-        plan.steps.iter().map(|step| step.op.operation().gpu(&step.signature)).collect();
+        plan.steps.iter().map(|step| device.lower(&step.op, &step.signature)).collect();
     lowered.iter_mut().for_each(|lowered| lowered.launches.retain(|launch| launch.workgroups > 0));
     lowered
 }
@@ -53,7 +53,7 @@ fn pack(lowered: &[Lowered], device: &GpuDevice) -> Parameters {
 
 /// Words of the parameters of all launches of `plan`.
 pub(super) fn parameter_words(plan: &Plan, device: &GpuDevice) -> usize {
-    pack(&lower(plan), device).words.len()
+    pack(&lower(plan, device), device).words.len()
 }
 
 impl Program {
@@ -65,7 +65,7 @@ impl Program {
         plan: &Plan,
         states: &[&Tensor],
     ) -> Result<Program, EngineError> {
-        let lowered = lower(plan);
+        let lowered = lower(plan, device);
         let launches: Vec<&Launch> = lowered.iter().flat_map(|lowered| &lowered.launches).collect();
         let pipelines = device.pipelines().get(device, &launches)?;
         let slabs: Vec<Tensor> =

@@ -11,7 +11,28 @@ use crate::ops::norms::Ball;
 use crate::ops::nt_xent::Positives;
 use crate::ops::random::Random;
 use crate::optimize::optimize;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
+use crate::runtime::gpu::Abilities;
+
+/// A software Vulkan, and a large GPU.
+const ABILITIES: [Abilities; 2] = [
+    Abilities {
+        software: true,
+        subgroup: Some(8),
+        f16: true,
+        cooperative_matrix: false,
+        workgroup_bytes: 32 << 10,
+        workgroup_invocations: 1024,
+    },
+    Abilities {
+        software: false,
+        subgroup: Some(32),
+        f16: true,
+        cooperative_matrix: true,
+        workgroup_bytes: 48 << 10,
+        workgroup_invocations: 1024,
+    },
+];
 
 /// Results of every kind of launch, with the gradients of those that have one.
 fn programs<'g>(g: &'g Graph) -> Vec<Value<'g>> {
@@ -69,17 +90,25 @@ fn sources() -> Vec<String> {
         graph.output(format!("y{index}"), value);
     }
     let trace = optimize(graph.trace().expect("traces"));
-    let plan = Plan::new(&trace, |op, signature| op.operation().gpu(signature).scratch);
-    let launches = plan.steps.iter().flat_map(|step| step.op.operation().gpu(&step.signature).launches);
+    let plan = Plan::new(&trace, |_, _| vec![]);
+    let variants = |step: &Step| {
+        let of = |abilities| step.op.operation().gpu_variants(&step.signature, abilities);
+        ABILITIES.iter().flat_map(of).collect::<Vec<_>>()
+    };
+    let launches = plan.steps.iter().flat_map(variants).flat_map(|variant| variant.lowered.launches);
     launches.map(|launch| full_source(&launch)).collect()
 }
+
+/// What variants may use beyond plain WGSL.
+const CAPABILITIES: Capabilities =
+    Capabilities::SUBGROUP.union(Capabilities::SHADER_FLOAT16).union(Capabilities::COOPERATIVE_MATRIX);
 
 #[test]
 fn every_launch_is_valid_wgsl() {
     for source in sources() {
         let module = naga::front::wgsl::parse_str(&source)
             .unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
-        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+        let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
         let valid = validator.validate(&module);
         valid.unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
     }

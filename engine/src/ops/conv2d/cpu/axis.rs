@@ -144,6 +144,19 @@ impl Axis {
         }
     }
 
+    /// The destinations that those grid indices make, over all phases.
+    pub fn destination_rows(&self, grid: Range<usize>) -> Range<usize> {
+        match self.pass {
+            Pass::Forward => grid,
+            Pass::InputGradient => {
+                let place = |index: usize| {
+                    ((self.first + index) * self.stride).saturating_sub(self.pad).min(self.destination_len)
+                };
+                place(grid.start)..place(grid.end)
+            }
+        }
+    }
+
     /// Source positions that `count` grid indices in a row read.
     pub fn window_len(&self, count: usize) -> usize {
         (count - 1) * self.source_step() + self.span()

@@ -8,6 +8,7 @@ use super::micro::{Correlation, Kernels, MAX_PIXELS};
 use super::plan::{Plan, Window};
 use super::shared::SharedMut;
 use super::units::{Block, Blocks, Unit, Units};
+use crate::ops::elementwise::cpu::Epilogue;
 
 /// Grid positions in a unit of work: enough that a block of weights is fetched seldom, few enough
 /// that the window stays near the core.
@@ -71,8 +72,15 @@ impl CorrelationPass {
         self.packed_len() + self.units.chunks() * self.block_tasks() * self.window_len()
     }
 
-    /// Runs the pass; every element of `destination` is written.
-    pub fn run(&self, source: &[f32], weights: &[f32], destination: &mut [f32], scratch: &mut [f32]) {
+    /// Runs the pass; every element of `destination` is written, and then passes through `epilogue`.
+    pub fn run(
+        &self,
+        source: &[f32],
+        weights: &[f32],
+        destination: &mut [f32],
+        scratch: &mut [f32],
+        epilogue: Option<&Epilogue>,
+    ) {
         assert_eq!(source.len(), self.plan.source_len(), "elements of the source");
         assert_eq!(weights.len(), self.reduction * self.plan.destination_channels, "elements of the weights");
         assert_eq!(destination.len(), self.plan.destination_len(), "elements of the destination");
@@ -82,7 +90,9 @@ impl CorrelationPass {
 
         let packed = &*packed;
         let tasks = self.units.chunks() * self.block_tasks();
-        let destination = SharedMut::new(destination);
+        // Whether a task makes all channels of its pixels, and can finish them while they are in cache.
+        let early = epilogue.filter(|_| self.block_tasks() == 1);
+        let shared = SharedMut::new(destination);
         let task = |index: usize, copy: &mut [f32]| {
             let blocks = index % self.block_tasks() * self.blocks_per_task;
             let blocks = blocks..(blocks + self.blocks_per_task).min(self.blocks.count());
@@ -93,7 +103,10 @@ impl CorrelationPass {
                     self.plan.copy_window(&unit, source, copy)
                 };
                 for block in blocks.clone() {
-                    self.run_unit(&unit, &window, &self.blocks.get(block), packed, &destination);
+                    self.run_unit(&unit, &window, &self.blocks.get(block), packed, &shared);
+                }
+                if let Some(epilogue) = early {
+                    self.finish_unit(&unit, epilogue, &shared);
                 }
             }
         };
@@ -103,6 +116,21 @@ impl CorrelationPass {
                 .par_chunks_exact_mut(len)
                 .enumerate()
                 .for_each(|(index, copy)| task(index, copy)),
+        }
+        if let (Some(epilogue), None) = (epilogue, early) {
+            epilogue.apply_to_all(destination);
+        }
+    }
+
+    /// Passes the pixels of one unit, all of whose channels are made, through `epilogue`.
+    fn finish_unit(&self, unit: &Unit, epilogue: &Epilogue, destination: &SharedMut<'_>) {
+        let rows = self.plan.vertical.destination_rows(unit.rows.clone());
+        for image in unit.images.clone() {
+            let start = self.plan.destination_offset(image, rows.start, 0);
+            let len = self.plan.destination_offset(image, rows.end, 0) - start;
+            // SAFETY: units differ in their images or rows, so no other task touches these pixels.
+            let pixels = unsafe { std::slice::from_raw_parts_mut(destination.at(start, len), len) };
+            epilogue.apply(start, pixels);
         }
     }
 

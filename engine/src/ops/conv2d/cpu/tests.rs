@@ -88,9 +88,11 @@ impl Function {
         let (mut scratch, mut result) = (guarded(scratch_len), guarded(len));
         let out = &mut result[..len];
         match self {
-            Self::Forward => CorrelationPass::new(Pass::Forward, kernels, g).run(a, b, out, &mut scratch),
+            Self::Forward => {
+                CorrelationPass::new(Pass::Forward, kernels, g).run(a, b, out, &mut scratch, None)
+            }
             Self::InputGradient => {
-                CorrelationPass::new(Pass::InputGradient, kernels, g).run(a, b, out, &mut scratch)
+                CorrelationPass::new(Pass::InputGradient, kernels, g).run(a, b, out, &mut scratch, None)
             }
             Self::WeightGradient => WeightGradientPass::new(kernels, g).run(a, b, out, &mut scratch),
         }
@@ -104,9 +106,9 @@ impl Function {
     fn run_public(self, g: &Geometry, a: &[f32], b: &[f32]) -> Vec<f32> {
         let mut result = vec![f32::NAN; self.lengths(g)[2]];
         match self {
-            Self::Forward => forward(g, a, b, &mut result, &mut vec![f32::NAN; forward_scratch(g)]),
+            Self::Forward => forward(g, a, b, &mut result, &mut vec![f32::NAN; forward_scratch(g)], None),
             Self::InputGradient => {
-                input_gradient(g, a, b, &mut result, &mut vec![f32::NAN; input_gradient_scratch(g)]);
+                input_gradient(g, a, b, &mut result, &mut vec![f32::NAN; input_gradient_scratch(g)], None);
             }
             Self::WeightGradient => {
                 weight_gradient(g, a, b, &mut result, &mut vec![f32::NAN; weight_gradient_scratch(g)]);

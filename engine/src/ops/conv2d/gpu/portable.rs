@@ -1,6 +1,7 @@
-//! GPU kernels: implicit matrix products over register tiles, without shared memory or barriers.
+//! The variant for any adapter: implicit matrix products over register tiles, without shared memory or barriers.
 
-use super::Geometry;
+use super::super::fused::Epilogue;
+use super::{Geometry, Pass, pixels};
 use crate::ops::reduce;
 use crate::runtime::gpu::{Binding, Launch, Lowered, unroll};
 
@@ -42,7 +43,7 @@ impl Axis {
 }
 
 /// A correlation of a source with weights whose rows are whole vectors.
-struct Correlation {
+struct Correlation<'a> {
     label: &'static str,
     axes: [Axis; 2],
     /// Rows, columns, channels.
@@ -51,9 +52,10 @@ struct Correlation {
     direction: isize,
     /// Where the shader finds the weights: an operand as it is, or packed.
     weights: Binding,
+    epilogue: Option<&'a Epilogue<'a>>,
 }
 
-impl Correlation {
+impl Correlation<'_> {
     fn launch(&self, g: &Geometry) -> Launch {
         let [rows, columns] = &self.axes;
         let blocks = self.destination[2].div_ceil(CHANNELS);
@@ -72,16 +74,24 @@ impl Correlation {
             ],
             [signed(self.direction), row_of_w, 0, 0],
         ];
-        let template = include_str!("../../../../shaders/conv2d/correlation.wgsl")
-            .replace("//SOURCE", &channels("x", 1, self.source[2], false))
-            .replace("//DESTINATION", &channels("d", 3, self.destination[2], true));
+        let template = include_str!("../../../../../shaders/conv2d/correlation.wgsl")
+            .replace("//SOURCE", &pixels::source("x", 1, self.source[2]))
+            .replace("//DESTINATION", &pixels::destination("d", 3, self.destination[2], self.epilogue, 4));
         let groups = (g.n * rows.grid * columns.grid).div_ceil(PIXELS);
-        let bindings = vec![Binding::read_input(0), self.weights, Binding::write_output()];
+        let mut bindings = vec![Binding::read_input(0), self.weights, Binding::write_output()];
+        bindings.extend(pixels::operands(self.epilogue));
         launch(self.label, &template, bindings, params.concat(), rows.step * columns.step * groups * blocks)
     }
 }
 
-pub fn forward(g: &Geometry) -> Lowered {
+pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
+    match pass {
+        Pass::Forward => forward(g, epilogue),
+        Pass::InputGradient => input_gradient(g, epilogue),
+    }
+}
+
+fn forward(g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
     let packed = !g.out_channels.is_multiple_of(4);
     let correlation = Correlation {
         label: "conv2d",
@@ -93,12 +103,13 @@ pub fn forward(g: &Geometry) -> Lowered {
         destination: [g.out_height(), g.out_width(), g.out_channels],
         direction: 1,
         weights: if packed { Binding::read_scratch(0) } else { Binding::read_input(1) },
+        epilogue,
     };
     let launch = correlation.launch(g);
     if packed { with_packed_weights(g, false, launch) } else { Lowered::single(launch) }
 }
 
-pub fn input_gradient(g: &Geometry) -> Lowered {
+fn input_gradient(g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
     let correlation = Correlation {
         label: "conv2d input gradient",
         axes: [
@@ -109,6 +120,7 @@ pub fn input_gradient(g: &Geometry) -> Lowered {
         destination: [g.height, g.width, g.in_channels],
         direction: -1,
         weights: Binding::read_scratch(0),
+        epilogue,
     };
     with_packed_weights(g, true, correlation.launch(g))
 }
@@ -124,7 +136,7 @@ fn with_packed_weights(g: &Geometry, swapped: bool, then: Launch) -> Lowered {
     let params = [elements, sources, destinations, row, source_step, destination_step];
     let pack = Launch {
         label: "conv2d weights",
-        source: include_str!("../../../../shaders/conv2d/pack.wgsl").into(),
+        source: include_str!("../../../../../shaders/conv2d/pack.wgsl").into(),
         bindings: vec![Binding::read_input(1), Binding::write_scratch(0)],
         params: params.map(|word| word as u32).to_vec(),
         workgroups: elements.div_ceil(64),
@@ -146,9 +158,9 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
         [output_blocks, g.stride_h, g.stride_w, g.pad_h],
         [g.pad_w, 0, 0, 0],
     ];
-    let template = include_str!("../../../../shaders/conv2d/weight_gradient.wgsl")
-        .replace("//INPUT", &channels("x", 1, inputs, false))
-        .replace("//GRADIENT", &channels("dy", 2, outputs, false));
+    let template = include_str!("../../../../../shaders/conv2d/weight_gradient.wgsl")
+        .replace("//INPUT", &pixels::source("x", 1, inputs))
+        .replace("//GRADIENT", &pixels::source("dy", 2, outputs));
     let sum = |result| {
         let bindings = vec![Binding::read_input(0), Binding::read_input(1), result];
         launch("conv2d weight gradient", &template, bindings, params.concat(), tiles * parts)
@@ -159,20 +171,6 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
     let slab = g.weight_len();
     let add = reduce::gpu::sum_slabs(parts, slab, Binding::read_scratch(0), Binding::write_output());
     Lowered { scratch: vec![parts * slab], launches: vec![sum(Binding::write_scratch(0)), add] }
-}
-
-/// Declares the pixels `name` at `binding`, with the functions that read four channels of them at a
-/// time or, if they are `stored`, write them: as vectors where the number of channels allows it.
-fn channels(name: &str, binding: usize, channels: usize, stored: bool) -> String {
-    let file = match channels % 4 {
-        0 => include_str!("../../../../shaders/conv2d/channels4.wgsl"),
-        _ => include_str!("../../../../shaders/conv2d/channels1.wgsl"),
-    };
-    let (load, store) = file.split_once("//STORE\n").expect("both files have this line");
-    let text = if stored { format!("{load}{store}") } else { load.to_string() };
-    text.replace("NAME", name)
-        .replace("BINDING", &binding.to_string())
-        .replace("ACCESS", if stored { "read_write" } else { "read" })
 }
 
 fn launch(

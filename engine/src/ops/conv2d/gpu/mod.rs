@@ -1,0 +1,43 @@
+//! GPU kernels of convolutions. A folder entry is one manner of running them (a variant); all of them read
+//! and write pixels through the functions of `pixels.rs`.
+
+mod pixels;
+mod portable;
+
+use super::Geometry;
+use super::fused::Epilogue;
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
+
+/// Which of the two passes that make pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The output from the input.
+    Forward,
+    /// The gradient of the input from that of the output.
+    InputGradient,
+}
+
+/// The pass on any adapter. Operands are the source, the weights and then those of `epilogue`.
+pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
+    portable::correlation(pass, g, epilogue)
+}
+
+/// All ways to run the pass, the likely best first.
+pub fn correlation_variants(
+    pass: Pass,
+    g: &Geometry,
+    epilogue: Option<&Epilogue>,
+    _abilities: &Abilities,
+) -> Vec<Variant> {
+    vec![Variant::portable(correlation(pass, g, epilogue))]
+}
+
+/// The gradient of the weights on any adapter.
+pub fn weight_gradient(g: &Geometry) -> Lowered {
+    portable::weight_gradient(g)
+}
+
+/// All ways to make the gradient of the weights, the likely best first.
+pub fn weight_gradient_variants(g: &Geometry, _abilities: &Abilities) -> Vec<Variant> {
+    vec![Variant::portable(weight_gradient(g))]
+}

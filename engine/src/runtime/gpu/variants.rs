@@ -1,0 +1,85 @@
+//! The ways in which an operation can run, and the one that a device takes.
+
+use super::adapters::{AdapterKind, AdapterReport};
+use super::device::GpuDevice;
+use super::launch::Lowered;
+use crate::error::EngineError;
+use crate::graph::Graph;
+use crate::ops::{Op, Signature};
+use crate::optimize::optimize;
+use crate::plan::{Plan, Step};
+
+/// One way to run an operation.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// Its name, the same for all operations that run in the same manner.
+    pub name: &'static str,
+    /// What it launches.
+    pub lowered: Lowered,
+}
+
+/// The variant that runs on every adapter.
+pub const PORTABLE: &str = "portable";
+
+impl Variant {
+    /// The variant that runs everywhere.
+    pub fn portable(lowered: Lowered) -> Self {
+        Variant { name: PORTABLE, lowered }
+    }
+}
+
+/// What kernels may use of an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// A driver that computes on the CPU: neighbours in a workgroup are lanes of one vector, and workgroup
+    /// memory and barriers cost more than they bring.
+    pub software: bool,
+    /// Invocations in every subgroup, where that is one number and shaders may exchange values within it.
+    pub subgroup: Option<u32>,
+    /// Shaders may compute with 16-bit floats and store them.
+    pub f16: bool,
+    /// Shaders may multiply 16x16 matrices of 16-bit floats with sums in `f32` on matrix units.
+    pub cooperative_matrix: bool,
+    /// Workgroup memory, in bytes.
+    pub workgroup_bytes: u32,
+    /// Largest workgroup, in invocations.
+    pub workgroup_invocations: u32,
+}
+
+impl Abilities {
+    /// What the adapter of that report can do.
+    pub fn of(report: &AdapterReport) -> Self {
+        let (low, high) = report.subgroup_sizes;
+        Abilities {
+            software: report.kind == AdapterKind::Software,
+            subgroup: (report.subgroups && low == high).then_some(low),
+            f16: report.f16,
+            cooperative_matrix: report.cooperative_matrix,
+            workgroup_bytes: report.max_workgroup_bytes,
+            workgroup_invocations: report.max_workgroup_invocations,
+        }
+    }
+}
+
+impl GpuDevice {
+    /// The names of all variants that the operations of a program have on this device.
+    ///
+    /// # Errors
+    /// The first error met while tracing.
+    pub fn variants(&self, graph: &Graph) -> Result<Vec<&'static str>, EngineError> {
+        let plan = Plan::new(&optimize(graph.trace()?), |_, _| vec![]);
+        let abilities = Abilities::of(self.report());
+        let of = |step: &Step| step.op.operation().gpu_variants(&step.signature, &abilities);
+        let mut names: Vec<_> = plan.steps.iter().flat_map(of).map(|variant| variant.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// What `op` launches on this device.
+    pub(super) fn lower(&self, op: &Op, signature: &Signature) -> Lowered {
+        let mut variants = op.operation().gpu_variants(signature, &Abilities::of(self.report()));
+        let preferred = variants.iter().position(|variant| Some(variant.name) == self.preferred());
+        variants.swap_remove(preferred.unwrap_or(0)).lowered
+    }
+}
