@@ -114,6 +114,8 @@ impl Study<'_> {
                 cost: Cost {
                     forwards_per_image: per_image(defended.passes.forwards),
                     backwards_per_image: per_image(defended.passes.backwards),
+                    task_forwards_per_image: per_image(defended.passes.task_forwards),
+                    task_backwards_per_image: per_image(defended.passes.task_backwards),
                     seconds: started.elapsed().as_secs_f64(),
                 },
             });
