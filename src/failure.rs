@@ -19,6 +19,12 @@ pub enum Failure {
     /// A training whose loss is no longer a number.
     #[error("the training diverged: its loss is no longer a number; try a lower learning rate")]
     Diverged,
+    /// A classifier whose logits are NaN or infinite.
+    #[error(
+        "the classifier's answers are no finite numbers: its weights, its normalisation or the pictures are beyond \
+         what 32 bits can hold"
+    )]
+    NotFinite,
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,

@@ -126,7 +126,7 @@ impl Contents {
     /// By its description where it has one of ours, else by names and shapes.
     fn of(checkpoint: &Checkpoint, file: &str) -> Self {
         let weights = &checkpoint.weights;
-        if let Ok(Description { classifier, recipe }) = description(checkpoint, file) {
+        if let Ok(Description { classifier, recipe, .. }) = description(checkpoint, file) {
             Self::classifier(&classifier, Some((classifier.normalization, recipe)), weights)
         } else if let Ok(net) = TaskNet::described(checkpoint, file) {
             let specifications = net.specifications();
@@ -252,7 +252,7 @@ mod tests {
     fn a_file_that_does_not_hold_what_it_says_has_a_problem() {
         let described = |classifier: Classifier, weights: Weights| {
             let recipe = "by hand".to_owned();
-            match contents(&describe(weights, &Description { classifier, recipe })) {
+            match contents(&describe(weights, &Description { classifier, recipe, size: None })) {
                 Contents::Classifier { net, parameters, problem, recipe, .. } => {
                     assert_eq!(
                         (net, recipe.as_deref()),

@@ -11,6 +11,8 @@ use unperturb_nets::{Architecture, Classifier, Features, Mode, NetError, Normali
 
 /// Under this name the classifier's states live in a session.
 pub const NAME: &str = "classifier";
+/// Largest height and width of pictures that a checkpoint may speak of: its metadata is not to be trusted.
+const LARGEST: usize = 8192;
 /// The key of a checkpoint's metadata under which we keep ours.
 pub const METADATA: &str = "unperturb";
 
@@ -23,6 +25,9 @@ pub struct Model {
     pub weights: Weights,
     /// Where they came from.
     pub origin: String,
+    /// Height and width of the pictures it was trained on, if that is known. Others of at least
+    /// [`Classifier::expect_size`] can be classified, too.
+    pub size: Option<[usize; 2]>,
 }
 
 /// What we write into a classifier's checkpoint beside its weights.
@@ -32,6 +37,9 @@ pub struct Description {
     pub classifier: Classifier,
     /// How it was trained, as the options of the command.
     pub recipe: String,
+    /// Height and width of the pictures it was trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
 }
 
 impl Model {
@@ -50,7 +58,19 @@ impl Model {
     /// As [`read`](Model::read).
     pub fn from_checkpoint(checkpoint: Checkpoint, origin: &str) -> Result<Self, NetError> {
         let description: Description = description(&checkpoint, origin)?;
-        Self::new(description.classifier, checkpoint.weights, origin)
+        let model = Self::new(description.classifier, checkpoint.weights, origin)?;
+        match description.size {
+            Some(size @ [height, width]) => {
+                if height.max(width) > LARGEST {
+                    let problem =
+                        format!("it says that it was trained on pictures of {width}x{height} pixels");
+                    return Err(NetError::Malformed { file: origin.to_string(), problem });
+                }
+                model.classifier.expect_size(height, width)?;
+                Ok(Model { size: Some(size), ..model })
+            }
+            None => Ok(model),
+        }
     }
 
     /// Reads a checkpoint that does not say which net it holds.
@@ -73,10 +93,14 @@ impl Model {
     /// Puts a classifier and its weights together.
     ///
     /// # Errors
-    /// Tensors that do not fit the net.
+    /// Tensors that do not fit the net; no class.
     pub fn new(classifier: Classifier, weights: Weights, origin: &str) -> Result<Self, NetError> {
+        if classifier.classes == 0 {
+            let problem = "it holds a classifier that knows no class".to_string();
+            return Err(NetError::Malformed { file: origin.to_string(), problem });
+        }
         weights.check(&classifier_specifications(&classifier), origin)?;
-        Ok(Model { classifier, weights, origin: origin.to_string() })
+        Ok(Model { classifier, weights, origin: origin.to_string(), size: None })
     }
 
     /// Writes the checkpoint. `recipe` says how it was trained.
@@ -84,7 +108,8 @@ impl Model {
     /// # Errors
     /// The file cannot be written; a previous one is untouched then.
     pub fn write(&self, path: &Path, recipe: &str) -> Result<(), NetError> {
-        let described = Description { classifier: self.classifier, recipe: recipe.to_string() };
+        let described =
+            Description { classifier: self.classifier, recipe: recipe.to_string(), size: self.size };
         describe(self.weights.clone(), &described).write(path)
     }
 

@@ -1,91 +1,15 @@
 //! The commands that look at things (`devices`, `data`, `inspect`, `bench`) as a user meets them: results on
 //! standard output and in the file of `--json`, one sentence for bad input, nothing half-written.
 
+#[path = "support/place.rs"]
+mod place;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
-use tempfile::TempDir;
-use unperturb::model::{Model, classifier_specifications};
-use unperturb_nets::{Classifier, Normalization, Weights};
 
-/// A folder to work in, and the program that is run there.
-struct Place {
-    folder: TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        Place { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_unperturb"));
-        // A layer of Mesa complains on standard error where there is no desktop.
-        command.env("NODEVICE_SELECT", "1").current_dir(self.folder.path()).args(arguments);
-        command
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    /// Everything in the folder, in order.
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.path()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// Standard output of a run that does what it is asked to.
-    fn done(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The same, and the JSON.
-    fn done_with_json(&self, arguments: &[&str]) -> (String, Value) {
-        let text = self.done(&[arguments, &["--json", "result.json"]].concat());
-        let json = serde_json::from_slice(&fs::read(self.folder.path().join("result.json")).unwrap());
-        (text, json.unwrap())
-    }
-
-    /// The sentence of a run that ends with `status`, prints no result and leaves the folder as it was.
-    fn refused(&self, status: i32, arguments: &[&str]) -> String {
-        let before = self.names();
-        let output = self.command(arguments).output().unwrap();
-        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
-        assert_eq!(self.names(), before, "{arguments:?}");
-        sentence(status, &output)
-    }
-}
-
-/// The one sentence on standard error.
-fn sentence(status: i32, output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(status), "{output:?}");
-    let said = String::from_utf8(output.stderr.clone()).unwrap();
-    let sentence = said.strip_prefix("unperturb: ").and_then(|said| said.strip_suffix(".\n"));
-    let sentence = sentence.unwrap_or_else(|| panic!("{said:?}"));
-    assert!(!sentence.contains(['\n', '\r']) && !sentence.contains("panicked"), "{said:?}");
-    sentence.to_owned()
-}
-
-/// A small classifier as `train classifier` writes it.
-fn classifier(path: &Path) {
-    let classifier = Classifier {
-        architecture: "resnet8x4".parse().unwrap(),
-        classes: 10,
-        normalization: Normalization::CIFAR10,
-    };
-    let weights = Weights::initial(&classifier_specifications(&classifier), 0);
-    Model::new(classifier, weights, "test").unwrap().write(path, "standard, 3 epochs").unwrap();
-}
+use place::{Place, sentence};
 
 #[test]
 fn devices_names_every_adapter_and_the_one_that_auto_takes() {
@@ -113,7 +37,7 @@ fn devices_works_without_vulkan() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("auto takes cpu: there is no GPU adapter"), "{text}");
-    let json = fs::read(place.folder.path().join("result.json")).unwrap();
+    let json = fs::read(place.path("result.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&json).unwrap()["adapters"], Value::Array(vec![]));
 }
 
@@ -177,7 +101,7 @@ fn data_fetch_takes_what_is_there_and_refuses_what_it_must() {
         said.starts_with("cannot fetch cifar10: ") && said.contains("is not the published file"),
         "{said}"
     );
-    let left: Vec<_> = fs::read_dir(place.folder.path().join("brought")).unwrap().collect();
+    let left: Vec<_> = fs::read_dir(place.path("brought")).unwrap().collect();
     assert_eq!(left.len(), 1);
 
     place.write("file", b"");
@@ -188,7 +112,7 @@ fn data_fetch_takes_what_is_there_and_refuses_what_it_must() {
 #[test]
 fn inspect_says_what_a_classifier_is() {
     let place = Place::new();
-    classifier(&place.folder.path().join("net.safetensors"));
+    place.classifier("net.safetensors");
     let (text, json) = place.done_with_json(&["inspect", "net.safetensors"]);
     for part in ["resnet8x4, 10 classes (the file says)", "cifar10", "standard, 3 epochs", "all finite"] {
         assert!(text.contains(part), "{text}");
@@ -215,9 +139,7 @@ fn inspect_says_what_a_classifier_is() {
 #[test]
 fn inspect_refuses_damaged_and_foreign_files() {
     let place = Place::new();
-    let whole = place.folder.path().join("net.safetensors");
-    classifier(&whole);
-    let bytes = fs::read(&whole).unwrap();
+    let bytes = fs::read(place.classifier("net.safetensors")).unwrap();
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     for length in [0, 1, 7, 8, 9, header / 2, header - 1, header, header + 1, bytes.len() - 1] {
         place.write("cut", &bytes[..length]);

@@ -129,19 +129,24 @@ fn attacks_work_and_more_restarts_never_help_the_classifier() {
     assert!(three <= one, "{three} right after three restarts, {one} after one");
 }
 
-/// Passes are counted where programs run: two views are two passes, and the prediction is one more.
+/// Passes are counted where programs run: two views are two passes, and the prediction is one more. Of the task nets
+/// the head sees every view, the rotation net four rotations, the context encoder one picture.
 #[test]
 fn passes_are_those_that_were_run() {
     let (images, _) = pictures();
     let per_image = |defence: &str| {
-        let passes = defended(&Device::cpu(), defence, &images).passes;
-        (passes.forwards / COUNT as u64, passes.backwards / COUNT as u64)
+        let Passes { forwards, backwards, task_forwards, task_backwards } =
+            defended(&Device::cpu(), defence, &images).passes;
+        [forwards, backwards, task_forwards, task_backwards].map(|passes| passes / COUNT as u64)
     };
-    assert_eq!(per_image("none"), (1, 0));
-    assert_eq!(per_image("noise"), (1, 0));
-    assert_eq!(per_image("contrastive:steps=3,views=2"), (7, 6));
-    assert_eq!(per_image("multi-task:steps=3,views=4"), (13, 12));
-    assert_eq!(per_image("rotation:steps=3"), (1, 0));
+    assert_eq!(per_image("none"), [1, 0, 0, 0]);
+    assert_eq!(per_image("noise"), [1, 0, 0, 0]);
+    assert_eq!(per_image("contrastive:steps=3,views=2"), [7, 6, 6, 6]);
+    assert_eq!(per_image("rotation:steps=3"), [1, 0, 12, 12]);
+    assert_eq!(per_image("inpainting:steps=3"), [1, 0, 3, 3]);
+    assert_eq!(per_image("multi-task:steps=3,combine=sum"), [7, 6, 21, 21]);
+    // Every step evaluates all three losses, for their shares, and takes the gradients of two: rotation first.
+    assert_eq!(per_image("multi-task:steps=3,views=4"), [13, 12, 27, 12 + 4 + 1 + 4]);
 }
 
 /// The perturbations live on the device: forty steps allocate nothing and read nothing back.

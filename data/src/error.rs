@@ -79,10 +79,11 @@ pub enum DataError {
         path: PathBuf,
     },
 
-    /// Pictures of different sizes, with no size given to bring them to.
+    /// Pictures of different sizes, with no size given to bring them to (see
+    /// [`OpenOptions::resize`](crate::OpenOptions::resize)).
     #[error(
         "{} is {width}x{height} pixels, but {} is {first_width}x{first_height}: \
-         give one size to resize every picture to",
+         the pictures of a set need one size, so resize them first",
         path.display(),
         first.display()
     )]
@@ -104,7 +105,7 @@ pub enum DataError {
     /// The pictures do not fit into memory.
     #[error(
         "{pictures} pictures of {width}x{height} pixels need {:.1} GiB, more than can be had: \
-         take fewer of them or a smaller size",
+         take fewer or smaller ones",
         *pictures as f64 * *width as f64 * *height as f64 * 3.0 / (1u64 << 30) as f64
     )]
     TooLarge {

@@ -1,20 +1,33 @@
 //! Files that are whole or not there: how checkpoints, snapshots, results and pictures are written.
 
+mod temporary;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use temporary::Temporary;
 
-/// Why a file was not written. Nothing of it is left behind.
+/// Why a file was not written, or a folder not made. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write `{}`: {}", path.display(), reason(cause))]
+#[error("cannot {doing} `{}`: {}", path.display(), reason(cause))]
 pub struct WriteError {
-    /// The file that was to be.
+    /// The file or folder that was to be.
     pub path: PathBuf,
+    doing: &'static str,
     // No `source`: the sentence says it all.
     cause: io::Error,
 }
+
+impl WriteError {
+    fn new(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |cause| WriteError { path, doing, cause }
+    }
+}
+
+const WRITE: &str = "write";
+const MAKE: &str = "make the folder";
 
 /// Writes `bytes` to `path` at once: see [`write_with`].
 ///
@@ -26,7 +39,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
 
 /// Lets `fill` write a file that takes the place of `path` only once it is whole and on the disk: whoever looks,
 /// and whatever stops the program, finds the former file or the new one. Until then the bytes are in a hidden
-/// file `.name….tmp` in the same folder, which goes away on failure (only a killed program leaves it).
+/// file `.name.unperturb-N.tmp` in the same folder, which goes away on failure. Only a killed program leaves it;
+/// the next write to `path`, or [`expect_writable`], removes it then (where the system can tell that its writer is
+/// gone: on Unix, on file systems with locks).
 ///
 /// A symbolic link is followed. What is no regular file (`/dev/stdout`, a pipe) is written to directly.
 ///
@@ -36,7 +51,7 @@ pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), WriteError> {
-    replace(path, fill).map_err(|cause| WriteError { path: path.to_owned(), cause })
+    replace(path, fill).map_err(WriteError::new(WRITE, path))
 }
 
 /// Finds out whether [`write_with`] could begin, by making its hidden file and taking it away again: long work should
@@ -48,9 +63,35 @@ pub fn expect_writable(path: &Path) -> Result<(), WriteError> {
     let attempt = || match place(path)? {
         // To open a pipe could wait for its reader.
         Place::Device => Ok(()),
-        Place::File(target) => temporary(&target).map(drop),
+        Place::File(target) => Temporary::beside(&target).map(drop),
     };
-    attempt().map_err(|cause| WriteError { path: path.to_owned(), cause })
+    attempt().map_err(WriteError::new(WRITE, path))
+}
+
+/// Makes a folder, and those above it, unless they are there.
+///
+/// # Errors
+/// Every failure of the file system, in one sentence.
+pub fn make_folder(path: &Path) -> Result<(), WriteError> {
+    fs::create_dir_all(path).map_err(WriteError::new(MAKE, path))
+}
+
+/// Finds out whether [`make_folder`] would succeed and files could be written there, and leaves nothing behind.
+///
+/// # Errors
+/// Why not, in one sentence.
+pub fn expect_folder(path: &Path) -> Result<(), WriteError> {
+    let attempt = || {
+        // What is not there yet would be made in the nearest folder that is.
+        let there = path.ancestors().find(|above| fs::symlink_metadata(above).is_ok());
+        let there = there.unwrap_or(Path::new("."));
+        match fs::metadata(there) {
+            Ok(found) if found.is_dir() => Temporary::beside(&there.join("folder")).map(drop),
+            _ if there == path => Err(ErrorKind::AlreadyExists.into()),
+            _ => Err(ErrorKind::NotADirectory.into()),
+        }
+    };
+    attempt().map_err(WriteError::new(MAKE, path))
 }
 
 fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -62,13 +103,12 @@ fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
         }
         Place::File(target) => target,
     };
-    let mut temporary = temporary(&target)?;
-    let mut writer = BufWriter::new(temporary.as_file_mut());
+    let temporary = Temporary::beside(&target)?;
+    let mut writer = BufWriter::new(temporary.file());
     fill(&mut writer)?;
     writer.flush()?;
     drop(writer);
-    temporary.as_file().sync_all()?;
-    temporary.persist(&target).map_err(|error| error.error)?;
+    temporary.take_the_place_of(&target)?;
     // The rename itself lasts once the folder is on the disk; some file systems cannot be asked for that.
     #[cfg(unix)]
     let _ = File::open(folder(&target)).and_then(|folder| folder.sync_all());
@@ -93,23 +133,9 @@ fn place(path: &Path) -> io::Result<Place> {
     }
 }
 
+#[cfg(unix)]
 fn folder(target: &Path) -> &Path {
     target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// The hidden file beside `target`, which goes away when dropped.
-fn temporary(target: &Path) -> io::Result<NamedTempFile> {
-    let name = target.file_name().ok_or(ErrorKind::InvalidFilename)?.to_string_lossy();
-    let prefix = format!(".{name}.");
-    let mut builder = Builder::new();
-    builder.prefix(&prefix).suffix(".tmp");
-    #[cfg(unix)]
-    {
-        // As any newly created file; the user's mask takes its share.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder(target))
 }
 
 /// What went wrong, in words that say what to do where that is known.
@@ -123,114 +149,10 @@ fn reason(error: &io::Error) -> String {
         ErrorKind::NotADirectory => "what should be its folder is a file".to_owned(),
         ErrorKind::IsADirectory => "it is a folder".to_owned(),
         ErrorKind::InvalidFilename => "this is no name for a file".to_owned(),
-        // Under the name of the hidden file, of which the user knows nothing, there may be the system's own words.
-        _ => match error.get_ref().and_then(|named| named.source()) {
-            Some(system) => system.to_string(),
-            None => error.to_string(),
-        },
+        ErrorKind::AlreadyExists => "a file is in its place".to_owned(),
+        _ => error.to_string(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
-
-    #[test]
-    fn writes_and_replaces_and_leaves_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("result.json");
-        expect_writable(&path).unwrap();
-        assert!(names(folder.path()).is_empty());
-        write(&path, b"first").unwrap();
-        expect_writable(&path).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"first");
-        write(&path, b"second").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"second");
-        assert_eq!(names(folder.path()), ["result.json"]);
-    }
-
-    #[test]
-    fn the_former_file_stands_until_the_new_one_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("result.json");
-        write(&path, b"former").unwrap();
-        let error = write_with(&path, |file| {
-            file.write_all(&[b'x'; 100_000])?;
-            assert_eq!(fs::read(&path).unwrap(), b"former");
-            Err(ErrorKind::StorageFull.into())
-        })
-        .unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot write `{}`: the disk is full", path.display()));
-        assert_eq!(fs::read(&path).unwrap(), b"former");
-        assert_eq!(names(folder.path()), ["result.json"]);
-    }
-
-    #[test]
-    fn says_what_is_wrong_with_the_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let said = |path: PathBuf| {
-            let error = write(&path, b"x").unwrap_err().to_string();
-            assert_eq!(expect_writable(&path).unwrap_err().to_string(), error);
-            error.strip_prefix(&format!("cannot write `{}`: ", path.display())).expect(&error).to_owned()
-        };
-        assert_eq!(said(folder.path().to_owned()), "it is a folder");
-        assert_eq!(said(folder.path().join("missing/result.json")), "its folder does not exist");
-        fs::write(folder.path().join("file"), b"").unwrap();
-        assert_eq!(said(folder.path().join("file/result.json")), "what should be its folder is a file");
-        assert_eq!(said(PathBuf::from("..")), "it is a folder");
-        assert_eq!(said(folder.path().join("n".repeat(300))), "this is no name for a file");
-    }
-
-    #[test]
-    fn a_file_marked_read_only_is_not_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("weights");
-        fs::write(&path, b"former").unwrap();
-        let mut permissions = fs::metadata(&path).unwrap().permissions();
-        permissions.set_readonly(true);
-        fs::set_permissions(&path, permissions).unwrap();
-        let error = write(&path, b"new").unwrap_err();
-        assert_eq!(expect_writable(&path).unwrap_err().to_string(), error.to_string());
-        assert!(error.to_string().ends_with(": permission denied"), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), b"former");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn follows_links_and_keeps_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
-        fs::write(&real, b"former").unwrap();
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        write(&link, b"new").unwrap();
-        assert_eq!(fs::read(&real).unwrap(), b"new");
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_new_file_has_the_permissions_of_any_new_file() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
-        write(&ours, b"").unwrap();
-        fs::write(&plain, b"").unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&ours), mode(&plain));
-    }
-
-    /// `/dev/full` is a disk that is always full.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_device_is_written_to_and_never_replaced() {
-        let error = write(Path::new("/dev/full"), b"x").unwrap_err();
-        assert_eq!(error.to_string(), "cannot write `/dev/full`: the disk is full");
-        write(Path::new("/dev/null"), b"x").unwrap();
-        assert!(!fs::metadata("/dev/null").unwrap().is_file());
-    }
-}
+mod tests;

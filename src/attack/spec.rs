@@ -205,7 +205,14 @@ impl Options for Attack {
 
     fn check(&self) -> Result<(), String> {
         match self {
+            Attack::Bim(Bim { steps: 0, .. }) | Attack::Pgd(Pgd { steps: 0, .. }) => {
+                Err("`steps` must be at least 1".to_owned())
+            }
             Attack::Pgd(Pgd { restarts: 0, .. }) => Err("`restarts` must be at least 1".to_owned()),
+            // Random numbers count them in 32 bits.
+            Attack::Pgd(Pgd { restarts, .. }) if u32::try_from(*restarts).is_err() => {
+                Err(format!("`restarts` must be at most {}", u32::MAX))
+            }
             Attack::None | Attack::Fgsm(_) | Attack::Bim(_) | Attack::Pgd(_) => Ok(()),
         }
     }
@@ -300,6 +307,14 @@ mod tests {
         );
         assert_eq!(refusal("pgd:steps=-1"), "`steps=-1` of `pgd` cannot be read: expected a whole number");
         assert_eq!(refusal("pgd:restarts=0"), "`pgd` cannot run like this: `restarts` must be at least 1");
+        assert_eq!(
+            refusal("pgd:restarts=4294967296"),
+            "`pgd` cannot run like this: `restarts` must be at most 4294967295"
+        );
+        for name in ["bim", "pgd"] {
+            let expected = format!("`{name}` cannot run like this: `steps` must be at least 1");
+            assert_eq!(refusal(&format!("{name}:steps=0")), expected);
+        }
         assert_eq!(refusal("pgd:steps=1,steps=2"), "`pgd` is given the option `steps` twice");
         assert_eq!(refusal("pgd,fgsm"), "`pgd,fgsm` names 2 attacks where one is expected");
         assert_eq!(
@@ -318,7 +333,7 @@ mod tests {
 
     fn attack() -> impl Strategy<Value = Attack> {
         let norm = prop_oneof![Just(Norm::Linf), Just(Norm::L2)];
-        (norm, magnitude(), magnitude(), 0usize..100, 1usize..9, 0usize..4).prop_map(
+        (norm, magnitude(), magnitude(), 1usize..100, 1usize..9, 0usize..4).prop_map(
             |(norm, epsilon, step_size, steps, restarts, which)| match which {
                 0 => Attack::None,
                 1 => Attack::Fgsm(Fgsm { norm, epsilon }),

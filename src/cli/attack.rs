@@ -17,9 +17,13 @@ use crate::task::nets::TaskNets;
 
 /// Runs the command.
 pub fn run(global: &Global, args: &AttackArgs) -> Result<(), Error> {
+    output::expect_json(global)?;
+    unperturb_files::expect_writable(&args.out)?;
+    args.png.as_deref().map_or(Ok(()), unperturb_files::expect_folder)?;
     let device = device::open(global)?;
     let model = inputs::model(&args.net)?;
-    let data = inputs::pictures(&args.images, &model)?;
+    let nets = TaskNets::default();
+    let data = inputs::pictures(&args.images, &model, &nets)?;
     let interrupt = Interrupt::install()?;
     let progress = Progress::new(global.quiet);
     let (images, labels) = inputs::all(&data)?;
@@ -33,7 +37,6 @@ pub fn run(global: &Global, args: &AttackArgs) -> Result<(), Error> {
         })
         .map_err(stopped("cannot attack the pictures"))?;
     stage.finish();
-    let nets = TaskNets::default();
     let predicted = Defender::new(&device, &model, &nets, &Defence::None, batch, global.seed)
         .defend(&attacked.images, size, |_| Ok(()))
         .map_err(Error::failed("cannot classify the attacked pictures"))?
@@ -54,19 +57,18 @@ pub fn run(global: &Global, args: &AttackArgs) -> Result<(), Error> {
         write_pngs(folder, &attacked.images, &labels, size)?;
     }
     let attack = &args.attack;
-    output::print(&format!("{attack}: {right} of {} still classified rightly\n", labels.len()))?;
+    let text = format!("{attack}: {right} of {} still classified rightly\n", labels.len());
     let total = labels.len() as u64;
     let result = serde_json::json!({
         "command": "attack", "attack": format!("{attack:#}"), "images": total, "correct": right,
         "forwards_per_image": attacked.passes.forwards as f64 / total as f64,
         "backwards_per_image": attacked.passes.backwards as f64 / total as f64,
     });
-    output::json(global, &result)
+    output::both(global, &text, &result)
 }
 
 fn write_pngs(folder: &Path, images: &[f32], labels: &[u32], size: [usize; 2]) -> Result<(), Error> {
-    std::fs::create_dir_all(folder)
-        .map_err(Error::failed(format!("cannot make the folder {}", folder.display())))?;
+    unperturb_files::make_folder(folder)?;
     for (index, (image, label)) in images.chunks_exact(size[0] * size[1] * 3).zip(labels).enumerate() {
         let path = folder.join(format!("{index:05}-class-{label}.png"));
         pictures::write_png(&path, image, size)?;

@@ -31,6 +31,8 @@ const SHOWN: usize = 8;
 
 /// Runs the command.
 pub fn run(global: &Global, args: &DemoArgs) -> Result<(), Error> {
+    output::expect_json(global)?;
+    unperturb_files::expect_folder(&args.out)?;
     let device = device::open(global)?;
     let cannot = || Error::failed("cannot use the built-in nets");
     let checkpoint = |bytes: &[u8]| Checkpoint::parse(bytes, "built-in").map_err(cannot());
@@ -42,8 +44,6 @@ pub fn run(global: &Global, args: &DemoArgs) -> Result<(), Error> {
     let limit = Some(args.images.get());
     let data = unperturb_data::open_with(SHAPES, Split::Test, OpenOptions { limit, ..Default::default() })
         .map_err(Error::failed("cannot make the pictures"))?;
-    std::fs::create_dir_all(&args.out)
-        .map_err(Error::failed(format!("cannot make the folder {}", args.out.display())))?;
     let study = Study {
         device: &device,
         model: &model,
@@ -60,8 +60,7 @@ pub fn run(global: &Global, args: &DemoArgs) -> Result<(), Error> {
     let attacked = study.attacked(&attack, &defences)?;
     let outcomes: Vec<_> = clean.outcomes.iter().chain(&attacked.outcomes).cloned().collect();
     let evaluation = study.evaluation("demo").with_outcomes(&outcomes)?;
-    output::print(&table::terminal(&evaluation))?;
-    output::json(global, &evaluation)?;
+    output::both(global, &table::terminal(&evaluation), &evaluation)?;
 
     // Pictures that the attack broke come first: they are the story.
     let label = |i: usize| data.labels()[i];
@@ -89,6 +88,7 @@ pub fn run(global: &Global, args: &DemoArgs) -> Result<(), Error> {
         .collect();
     let grid = grid::draw(data.height(), data.width(), &rows)?;
     let path = args.out.join("demo.png");
+    unperturb_files::make_folder(&args.out)?;
     unperturb_files::write(&path, &grid::png(&grid)?)?;
     output::print(&format!("\n{} pictures in {}\n", rows.len(), path.display()))
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use unperturb_files::WriteError;
@@ -76,7 +77,8 @@ impl Error {
         if self.is_closed_pipe() {
             return ExitCode::SUCCESS;
         }
-        eprintln!("unperturb: {}", Sentence(self));
+        // A standard error that is closed or full is no reason to panic.
+        let _ = writeln!(io::stderr(), "unperturb: {}", Sentence(self));
         ExitCode::from(self.exit_status())
     }
 }

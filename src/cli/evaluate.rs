@@ -20,13 +20,14 @@ use crate::task::nets::TaskNets;
 
 /// Runs the command.
 pub fn run(global: &Global, args: &EvaluateArgs) -> Result<(), Error> {
+    output::expect_json(global)?;
     let device = device::open(global)?;
     let model = inputs::model(&args.net)?;
     let mut tasks: Vec<_> = args.defence.0.iter().flat_map(Defence::tasks).collect();
     tasks.sort_by_key(|&task| task as usize);
     tasks.dedup();
     let nets = inputs::task_nets(args.tasks.as_deref(), &tasks, &model)?;
-    let data = inputs::pictures(&args.images, &model)?;
+    let data = inputs::pictures(&args.images, &model, &nets)?;
     let study = Study {
         device: &device,
         model: &model,
@@ -42,8 +43,7 @@ pub fn run(global: &Global, args: &EvaluateArgs) -> Result<(), Error> {
         outcomes.extend(study.attacked(&attack, &args.defence.0)?.outcomes);
     }
     let evaluation = study.evaluation("evaluate").with_outcomes(&outcomes)?;
-    output::print(&table::terminal(&evaluation))?;
-    output::json(global, &evaluation)
+    output::both(global, &table::terminal(&evaluation), &evaluation)
 }
 
 /// What stays the same for all rows of a table.
@@ -114,6 +114,8 @@ impl Study<'_> {
                 cost: Cost {
                     forwards_per_image: per_image(defended.passes.forwards),
                     backwards_per_image: per_image(defended.passes.backwards),
+                    task_forwards_per_image: per_image(defended.passes.task_forwards),
+                    task_backwards_per_image: per_image(defended.passes.task_backwards),
                     seconds: started.elapsed().as_secs_f64(),
                 },
             });
@@ -124,16 +126,7 @@ impl Study<'_> {
 
     /// The report's head.
     pub fn evaluation(&self, command: &str) -> Evaluation {
-        let dataset = DatasetInfo {
-            name: self.data.name().to_string(),
-            split: self.data.split().to_string(),
-            images: self.data.len() as u64,
-        };
-        let classifier = ClassifierInfo {
-            net: self.model.classifier.architecture.to_string(),
-            file: self.model.origin.clone(),
-            parameters: self.model.parameters(),
-        };
+        let (dataset, classifier) = (DatasetInfo::from(self.data), ClassifierInfo::from(self.model));
         Evaluation::new(command, &self.device.to_string(), self.seed, dataset, classifier)
     }
 

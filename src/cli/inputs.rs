@@ -31,11 +31,11 @@ pub fn model(args: &NetArgs) -> Result<Model, Error> {
 }
 
 /// Opens the pictures that `--data`, `--split` and `--images` name, and checks that the classifier can
-/// tell their classes.
+/// tell their classes and that all nets take their size.
 ///
 /// # Errors
-/// There are none, they cannot be read, or they have more classes than the classifier.
-pub fn pictures(args: &ImageArgs, model: &Model) -> Result<Dataset, Error> {
+/// There are none, they cannot be read, they have more classes than the classifier or a size that a net cannot take.
+pub fn pictures(args: &ImageArgs, model: &Model, nets: &TaskNets) -> Result<Dataset, Error> {
     let split = match args.split {
         Split::Train => unperturb_data::Split::Train,
         Split::Test => unperturb_data::Split::Test,
@@ -43,7 +43,11 @@ pub fn pictures(args: &ImageArgs, model: &Model) -> Result<Dataset, Error> {
     let limit = args.images.map(|n| n.get());
     let data = unperturb_data::open_with(&args.data, split, OpenOptions { limit, ..Default::default() })
         .map_err(Error::failed("cannot read the pictures"))?;
-    check_classes(&data, model).map_err(Error::failed("cannot use these pictures"))?;
+    let checked = check_classes(&data, model).and_then(|()| {
+        model.classifier.expect_size(data.height(), data.width())?;
+        nets.expect_size(data.height(), data.width())
+    });
+    checked.map_err(Error::failed("cannot use these pictures"))?;
     Ok(data)
 }
 

@@ -21,6 +21,7 @@ mod repair;
 mod resumable;
 mod train;
 mod train_tasks;
+mod training_result;
 pub mod values;
 
 pub use args::{Arguments, Command, Global};

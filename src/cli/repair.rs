@@ -12,38 +12,41 @@ use super::{Error, Global, device, inputs, output, pictures};
 use crate::Failure;
 use crate::evaluate::Defender;
 
-/// Side of the pictures that the nets are made for.
-const SIDE: usize = 32;
+/// Height and width of pictures where no net says which it is made for.
+const SIZE: [usize; 2] = [32, 32];
 
 /// Runs the command.
 pub fn run(global: &Global, args: &RepairArgs) -> Result<(), Error> {
+    output::expect_json(global)?;
+    unperturb_files::expect_folder(&args.out)?;
     let device = device::open(global)?;
     let model = inputs::model(&args.net)?;
     let nets = inputs::task_nets(args.tasks.as_deref(), &args.defence.tasks(), &model)?;
     let files = files(&args.inputs)?;
-    let images = read(&files)?;
-    std::fs::create_dir_all(&args.out)
-        .map_err(Error::failed(format!("cannot make the folder {}", args.out.display())))?;
+    let size @ [height, width] = model.size.or(nets.size()).unwrap_or(SIZE);
+    nets.expect_size(height, width).map_err(Error::failed("cannot use the task nets"))?;
+    let images = read(&files, size)?;
 
     let interrupt = Interrupt::install()?;
     let progress = Progress::new(global.quiet);
     let mut stage = progress.stage(&format!("defence {}", args.defence), files.len() as u64, "images");
     let mut defender = Defender::new(&device, &model, &nets, &args.defence, 64, global.seed);
     let repaired = defender
-        .defend(&images, [SIDE, SIDE], |count| {
+        .defend(&images, size, |count| {
             stage.advance(count as u64);
             if interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
         })
         .map_err(stopped("cannot repair the pictures"))?;
     stage.finish();
 
+    unperturb_files::make_folder(&args.out)?;
     let mut results = Vec::new();
     let mut lines = String::new();
     for (index, (input, &(class, confidence))) in files.iter().zip(&repaired.predictions).enumerate() {
         let stem = input.file_stem().unwrap_or_default().to_string_lossy();
         let path = args.out.join(format!("{index:05}-{stem}.png"));
-        let picture = SIDE * SIDE * 3;
-        pictures::write_png(&path, &repaired.repaired[index * picture..(index + 1) * picture], [SIDE, SIDE])?;
+        let picture = height * width * 3;
+        pictures::write_png(&path, &repaired.repaired[index * picture..(index + 1) * picture], size)?;
         lines += &format!(
             "{} -> {}: class {class} ({:.1} %)\n",
             input.display(),
@@ -51,12 +54,13 @@ pub fn run(global: &Global, args: &RepairArgs) -> Result<(), Error> {
             100.0 * confidence
         );
         results.push(serde_json::json!({
-            "input": input, "output": path, "class": class, "confidence": confidence,
+            "input": input.display().to_string(), "output": path.display().to_string(),
+            "class": class, "confidence": confidence,
         }));
     }
-    output::print(&lines)?;
     let defence = format!("{:#}", args.defence);
-    output::json(global, &serde_json::json!({ "command": "repair", "defence": defence, "pictures": results }))
+    let result = serde_json::json!({ "command": "repair", "defence": defence, "pictures": results });
+    output::both(global, &lines, &result)
 }
 
 /// The picture files that are named, and those in the folders that are named, in order.
@@ -87,10 +91,10 @@ fn is_picture(path: &Path) -> bool {
 }
 
 /// Pictures as `f32` in [0, 1], each brought to the size of the nets.
-fn read(files: &[PathBuf]) -> Result<Vec<f32>, Error> {
+fn read(files: &[PathBuf], size: [usize; 2]) -> Result<Vec<f32>, Error> {
     let mut images = Vec::new();
     for file in files {
-        let picture = Picture::read(file).map_err(Error::failed("cannot repair"))?.resized([SIDE, SIDE]);
+        let picture = Picture::read(file).map_err(Error::failed("cannot repair"))?.resized(size);
         images.extend(picture.pixels.iter().map(|&byte| f32::from(byte) / 255.0));
     }
     Ok(images)

@@ -12,9 +12,11 @@ use super::device;
 use super::interrupt::Interrupt;
 use super::progress::{Progress, duration};
 use super::resumable::Resumable;
-use super::{Error, Global};
+use super::training_result::{ClassifierRecipe, Epoch, Run, TrainedClassifier};
+use super::{Error, Global, output};
 use crate::attack::{Norm, ProjectedGradient};
 use crate::model::Model;
+use crate::report::evaluation::DatasetInfo;
 use crate::train::classifier::{self, Recipe};
 use crate::train::trainer::{Next, Report};
 
@@ -31,6 +33,7 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
     let files = Resumable::new(&args.out, args.resume.clone(), args.checkpoint_every, |path| {
         format!("--resume {}", path.display())
     })?;
+    output::expect_json(global)?;
     let progress = Progress::new(global.quiet);
     let device = device::open(global)?;
     let interrupt = Interrupt::install()?;
@@ -71,16 +74,17 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
     let started = Instant::now();
     let batch = recipe.batch as u64;
     let mut stage = progress.stage(&what, u64::from(recipe.epochs) * per_epoch as u64 * batch, "images");
+    let mut run = Run { resumed: files.keep.resume, file: args.out.display().to_string(), ..Run::default() };
     let trained = classifier::train(&device, &data, &recipe, from.as_ref(), &files.keep, |report: Report| {
         stage.set(report.step * batch);
-        if let Some((loss, right)) = report.epoch {
-            let epoch = report.step * u64::from(recipe.epochs) / report.steps;
+        if let Some(ended @ Epoch { epoch, loss, .. }) = Epoch::ended(&report, recipe.epochs, true) {
             stage.note(&format!(
                 "epoch {epoch} of {}: loss {loss:.4}, right {:.2} %, after {}",
                 recipe.epochs,
-                100.0 * right,
+                100.0 * ended.accuracy.unwrap_or_default(),
                 duration(started.elapsed())
             ));
+            run.epochs.push(ended);
         }
         if interrupt.is_requested() { Next::Stop } else { Next::GoOn }
     })
@@ -93,7 +97,18 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
     kept.map_err(|error| files.stopped(error, "cannot keep the classifier"))?;
     files.finish();
     progress.note(&format!("wrote {} after {}", args.out.display(), duration(started.elapsed())));
-    Ok(())
+    run.seconds = started.elapsed().as_secs_f64();
+    let result = TrainedClassifier {
+        device: device.to_string(),
+        seed: global.seed,
+        dataset: DatasetInfo::from(&data),
+        net: architecture.to_string(),
+        classes: data.classes(),
+        parameters: model.parameters(),
+        recipe: ClassifierRecipe::new(args),
+        run,
+    };
+    output::json(global, &output::document("train classifier", &result))
 }
 
 fn architecture(args: &ClassifierTrainingArgs) -> Result<Architecture, Error> {

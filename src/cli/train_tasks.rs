@@ -11,8 +11,10 @@ use super::args::{NetArgs, TaskTrainingArgs};
 use super::interrupt::Interrupt;
 use super::progress::{Progress, duration};
 use super::resumable::Resumable;
-use super::{Error, Global, device, inputs};
+use super::training_result::{Epoch, Run, TrainedTask, TrainedTasks};
+use super::{Error, Global, device, inputs, output};
 use crate::model::Model;
+use crate::report::evaluation::{ClassifierInfo, DatasetInfo};
 use crate::task::nets::TaskNet;
 use crate::train::snapshot;
 use crate::train::tasks::{self, Recipe};
@@ -20,14 +22,15 @@ use crate::train::trainer::{Next, Report};
 
 /// Runs the command.
 pub fn run(global: &Global, args: &TaskTrainingArgs) -> Result<(), Error> {
+    output::expect_json(global)?;
+    unperturb_files::expect_folder(&args.out)?;
     let device = device::open(global)?;
     let net = NetArgs { classifier: args.classifier.clone(), normalize: args.normalize };
     let model = inputs::model(&net)?;
     let options = OpenOptions { limit: args.images.map(NonZeroUsize::get), ..Default::default() };
     let data = unperturb_data::open_with(&args.data, Split::Train, options)
         .map_err(Error::failed("cannot read the pictures"))?;
-    std::fs::create_dir_all(&args.out)
-        .map_err(Error::failed(format!("cannot make the folder {}", args.out.display())))?;
+    unperturb_files::make_folder(&args.out)?;
     let work = Work {
         device: &device,
         data: &data,
@@ -36,17 +39,19 @@ pub fn run(global: &Global, args: &TaskTrainingArgs) -> Result<(), Error> {
         interrupt: Interrupt::install()?,
     };
     // The files of all tasks first: none shall turn out to be no good after the others are trained.
-    let mut files = vec![];
+    let (mut files, mut already_there) = (vec![], vec![]);
     for &task in &args.tasks {
         let out = TaskNet::path(&args.out, task);
         let from = Some(snapshot::beside(&out)).filter(|path| args.resume && path.exists());
         // A task whose net is there and which left no snapshot is done.
         if args.resume && from.is_none() && out.exists() {
             work.progress.note(&format!("{} is there already", out.display()));
+            already_there.push(out.display().to_string());
             continue;
         }
         files.push((task, Resumable::new(&out, from, args.checkpoint_every, |_| "--resume".into())?, out));
     }
+    let mut trained = vec![];
     for (task, files, out) in files {
         let width = args.width.as_ref().and_then(|widths| widths.get(task)).map(|n| n.get());
         let mut recipe = Recipe::new(task, &model, data.height(), width, global.seed);
@@ -59,9 +64,17 @@ pub fn run(global: &Global, args: &TaskTrainingArgs) -> Result<(), Error> {
         if let Some(rate) = args.learning_rate.as_ref().and_then(|rates| rates.get(task)) {
             recipe.learning_rate = f64::from(rate.value());
         }
-        work.train(&recipe, &files, &out)?;
+        trained.push(TrainedTask::new(&recipe, work.train(&recipe, &files, &out)?));
     }
-    Ok(())
+    let result = TrainedTasks {
+        device: device.to_string(),
+        seed: global.seed,
+        dataset: DatasetInfo::from(&data),
+        classifier: ClassifierInfo::from(&model),
+        tasks: trained,
+        already_there,
+    };
+    output::json(global, &output::document("train tasks", &result))
 }
 
 struct Work<'a> {
@@ -73,19 +86,20 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn train(&self, recipe: &Recipe, files: &Resumable, out: &Path) -> Result<(), Error> {
+    fn train(&self, recipe: &Recipe, files: &Resumable, out: &Path) -> Result<Run, Error> {
         let started = Instant::now();
         let batch = recipe.batch as u64;
         let per_epoch = self.data.len() as u64 / batch;
         let what = format!("training the {} net on {} pictures", recipe.net.task(), self.data.len());
         let mut stage = self.progress.stage(&what, u64::from(recipe.epochs) * per_epoch * batch, "images");
+        let mut run = Run { resumed: files.keep.resume, file: out.display().to_string(), ..Run::default() };
         let trained =
             tasks::train(self.device, self.data, self.model, recipe, &files.keep, |report: Report| {
                 stage.set(report.step * batch);
-                if let Some((loss, _)) = report.epoch {
-                    let epoch = report.step * u64::from(recipe.epochs) / report.steps;
+                if let Some(ended @ Epoch { epoch, loss, .. }) = Epoch::ended(&report, recipe.epochs, false) {
                     let after = duration(started.elapsed());
                     stage.note(&format!("epoch {epoch} of {}: loss {loss:.4}, after {after}", recipe.epochs));
+                    run.epochs.push(ended);
                 }
                 if self.interrupt.is_requested() { Next::Stop } else { Next::GoOn }
             })
@@ -98,6 +112,6 @@ impl Work<'_> {
         kept.map_err(|error| files.stopped(error, "cannot keep a task net"))?;
         files.finish();
         self.progress.note(&format!("wrote {} after {}", out.display(), duration(started.elapsed())));
-        Ok(())
+        Ok(Run { seconds: started.elapsed().as_secs_f64(), ..run })
     }
 }

@@ -21,7 +21,7 @@ const LOGITS: &str = "logits";
 pub struct Attacked {
     /// The attacked pictures, `[n, h, w, 3]` in [0, 1].
     pub images: Vec<f32>,
-    /// Passes through the classifier, summed over the pictures.
+    /// Passes through the nets, summed over the pictures.
     pub passes: Passes,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Attacker<'a> {
     /// an image counts. `done` hears of every batch how many pictures it had.
     ///
     /// # Errors
-    /// What the engine reports.
+    /// What the engine reports; logits that are no finite numbers.
     pub fn attack(
         &mut self,
         images: &[f32],
@@ -102,7 +102,7 @@ impl<'a> Attacker<'a> {
             ascent.run(session, &mut passes)?;
             classify.run(session, 1, &mut passes)?;
             let attacked = session.read(ATTACKED)?;
-            let predicted = predictions(&session.read(LOGITS)?, count);
+            let predicted = predictions(&session.read(LOGITS)?, count)?;
             for i in (0..count).filter(|&i| !broken[i]).collect::<Vec<_>>() {
                 let place = i * picture..(i + 1) * picture;
                 best[place.clone()].copy_from_slice(&attacked[place]);

@@ -25,7 +25,7 @@ pub struct Defended {
     pub repaired: Vec<f32>,
     /// The predicted class of each, and its softmax probability.
     pub predictions: Vec<(u32, f32)>,
-    /// Passes through the classifier, summed over the pictures.
+    /// Passes through the nets, summed over the pictures.
     pub passes: Passes,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Defender<'a> {
     /// had.
     ///
     /// # Errors
-    /// What the engine reports.
+    /// What the engine reports; logits that are no finite numbers.
     pub fn defend(
         &mut self,
         images: &[f32],
@@ -105,7 +105,7 @@ impl<'a> Defender<'a> {
         }
         classify.run(session, 1, &mut passes)?;
         all.repaired.extend(session.read(REPAIRED)?);
-        all.predictions.extend(predictions(&session.read(LOGITS)?, count));
+        all.predictions.extend(predictions(&session.read(LOGITS)?, count)?);
         all.passes += passes * count as u64;
         Ok(())
     }

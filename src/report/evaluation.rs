@@ -1,8 +1,10 @@
 //! The result of `evaluate`, as JSON (the format of the manual) and as the tables' source.
 
 use serde::{Deserialize, Serialize, Serializer};
+use unperturb_data::Dataset;
 
 use super::statistics::{mcnemar_exact, wilson95};
+use crate::model::Model;
 
 /// Everything that one `evaluate` found out, and on what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,13 +52,33 @@ pub struct ClassifierInfo {
     pub parameters: u64,
 }
 
-/// What one image cost on average, counted by what was really run on the classifier.
+impl From<&Dataset> for DatasetInfo {
+    fn from(data: &Dataset) -> Self {
+        Self { name: data.name().to_owned(), split: data.split().to_string(), images: data.len() as u64 }
+    }
+}
+
+impl From<&Model> for ClassifierInfo {
+    fn from(model: &Model) -> Self {
+        Self {
+            net: model.classifier.architecture.to_string(),
+            file: model.origin.clone(),
+            parameters: model.parameters(),
+        }
+    }
+}
+
+/// What one image cost on average, counted by what was really run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Cost {
-    /// Forward passes per image.
+    /// Forward passes of the classifier per image.
     pub forwards_per_image: f64,
-    /// Backward passes per image.
+    /// Backward passes of the classifier per image.
     pub backwards_per_image: f64,
+    /// Forward passes of the task nets per image.
+    pub task_forwards_per_image: f64,
+    /// Backward passes of the task nets per image.
+    pub task_backwards_per_image: f64,
     /// Wall time for all images.
     pub seconds: f64,
 }
@@ -112,6 +134,12 @@ pub struct Row {
     /// Backward passes of the classifier per image, by the defence and its prediction.
     #[serde(serialize_with = "whole_where_possible")]
     pub backwards_per_image: f64,
+    /// Forward passes of the task nets per image, by the defence.
+    #[serde(default, serialize_with = "whole_where_possible")]
+    pub task_forwards_per_image: f64,
+    /// Backward passes of the task nets per image, by the defence.
+    #[serde(default, serialize_with = "whole_where_possible")]
+    pub task_backwards_per_image: f64,
     /// Wall time of the defence and its prediction, for all images.
     pub seconds: f64,
     /// The defence with every option.
@@ -229,6 +257,8 @@ impl Row {
             ci95: wilson95(correct, images),
             forwards_per_image: outcome.cost.forwards_per_image,
             backwards_per_image: outcome.cost.backwards_per_image,
+            task_forwards_per_image: outcome.cost.task_forwards_per_image,
+            task_backwards_per_image: outcome.cost.task_backwards_per_image,
             seconds: outcome.cost.seconds,
             defence_options: outcome.defence.full.clone(),
             attack_options: outcome.attack.full.clone(),
@@ -263,137 +293,4 @@ fn whole_where_possible<S: Serializer>(value: &f64, serializer: S) -> Result<S::
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use serde_json::Value;
-
-    /// The example of the manual, word for word.
-    const MANUAL: &str = r#"{
-      "command": "evaluate", "version": "0.1.0", "device": "...", "seed": 0,
-      "dataset": {"name": "cifar10", "split": "test", "images": 1000},
-      "classifier": {"net": "resnet20", "file": "...", "parameters": 269722},
-      "rows": [
-        {"defence": "none", "attack": "none", "correct": 912, "images": 1000,
-         "accuracy": 0.912, "ci95": [0.893, 0.928],
-         "forwards_per_image": 1, "backwards_per_image": 0, "seconds": 1.2}
-      ],
-      "paired": [{"a": "multi-task", "b": "contrastive", "attack": "pgd", "only_a": 9, "only_b": 3, "mcnemar_p": 0.146}]
-    }"#;
-
-    /// Outcomes of `total` images of which the given ranges are right.
-    pub fn outcome(defence: &str, attack: &str, right: std::ops::Range<usize>, total: usize) -> Outcome {
-        let label = |text: &str| Label { short: text.to_owned(), full: text.to_owned() };
-        let forwards_per_image = if defence == "none" { 1.0 } else { 81.0 };
-        Outcome {
-            defence: label(defence),
-            attack: label(attack),
-            correct: (0..total).map(|image| right.contains(&image)).collect(),
-            cost: Cost { forwards_per_image, backwards_per_image: forwards_per_image - 1.0, seconds: 1.2 },
-        }
-    }
-
-    /// An evaluation of 1,000 images without rows.
-    pub fn empty() -> Evaluation {
-        let dataset = DatasetInfo { name: "cifar10".to_owned(), split: "test".to_owned(), images: 1000 };
-        let classifier =
-            ClassifierInfo { net: "resnet20".to_owned(), file: "...".to_owned(), parameters: 269_722 };
-        Evaluation::new("evaluate", "...", 0, dataset, classifier)
-    }
-
-    /// As `manual` but without what this version adds, and numbers to three places.
-    fn comparable(value: &Value, manual: &Value) -> Value {
-        match (value, manual) {
-            (Value::Object(map), Value::Object(known)) => {
-                let kept = known.iter().filter_map(|(key, inner)| {
-                    map.get(key).map(|value| (key.clone(), comparable(value, inner)))
-                });
-                Value::Object(kept.collect())
-            }
-            (Value::Array(values), Value::Array(known)) => {
-                Value::Array(values.iter().zip(known).map(|(v, k)| comparable(v, k)).collect())
-            }
-            (Value::Number(number), _) if number.is_f64() => {
-                Value::from((number.as_f64().unwrap() * 1000.0).round() / 1000.0)
-            }
-            _ => value.clone(),
-        }
-    }
-
-    #[test]
-    fn writes_the_json_of_the_manual() {
-        let mut outcomes = vec![outcome("none", "none", 0..912, 1000)];
-        outcomes.push(outcome("contrastive", "pgd", 0..503, 1000));
-        outcomes.push(outcome("multi-task", "pgd", 3..512, 1000));
-        let evaluation = empty().with_outcomes(&outcomes).unwrap();
-        let ours: Value = serde_json::from_str(&evaluation.to_json()).unwrap();
-        let mut manual: Value = serde_json::from_str(MANUAL).unwrap();
-        manual["version"] = env!("CARGO_PKG_VERSION").into();
-        assert_eq!(comparable(&ours, &manual), manual);
-        let added: Vec<_> = ours["rows"][0]
-            .as_object()
-            .unwrap()
-            .keys()
-            .filter(|key| manual["rows"][0].get(key).is_none())
-            .collect();
-        assert_eq!(added, ["attack_options", "defence_options"]);
-    }
-
-    #[test]
-    fn reads_what_the_manual_shows_and_what_it_writes() {
-        let manual: Evaluation = serde_json::from_str(MANUAL).unwrap();
-        assert_eq!(manual.rows[0].correct, 912);
-        let outcomes = [outcome("none", "none", 0..500, 1000), outcome("noise", "none", 1..500, 1000)];
-        let evaluation = empty().with_outcomes(&outcomes).unwrap();
-        assert_eq!(serde_json::from_str::<Evaluation>(&evaluation.to_json()).unwrap(), evaluation);
-    }
-
-    #[test]
-    fn counts_that_are_not_whole_stay_so() {
-        let mut outcome = outcome("none", "none", 0..1, 1000);
-        outcome.cost.forwards_per_image = 1.5;
-        let json = empty().with_outcomes(&[outcome]).unwrap().to_json();
-        assert!(json.contains("\"forwards_per_image\": 1.5,"), "{json}");
-        assert!(json.contains("\"backwards_per_image\": 0,"), "{json}");
-    }
-
-    #[test]
-    fn pairs_every_two_defences_under_the_same_attack() {
-        let outcomes: Vec<_> = ["none", "pgd"]
-            .into_iter()
-            .flat_map(|attack| {
-                ["none", "noise", "rotation"].map(|defence| outcome(defence, attack, 0..9, 1000))
-            })
-            .collect();
-        let evaluation = empty().with_outcomes(&outcomes).unwrap();
-        let pairs: Vec<_> = evaluation
-            .paired
-            .iter()
-            .map(|pair| (pair.a.as_str(), pair.b.as_str(), pair.attack.as_str()))
-            .collect();
-        let under =
-            |attack| [("noise", "none", attack), ("rotation", "none", attack), ("rotation", "noise", attack)];
-        assert_eq!(pairs, [under("none"), under("pgd")].concat());
-    }
-
-    #[test]
-    fn refuses_outcomes_that_do_not_fit() {
-        let short = empty().with_outcomes(&[outcome("none", "pgd", 0..1, 999)]).unwrap_err();
-        assert_eq!(
-            short.to_string(),
-            "`none` under `pgd` has outcomes for 999 images where the data set has 1000"
-        );
-        let twice = [outcome("none", "pgd", 0..1, 1000), outcome("none", "pgd", 0..2, 1000)];
-        assert_eq!(
-            empty().with_outcomes(&twice).unwrap_err().to_string(),
-            "`none` under `pgd` was evaluated twice"
-        );
-    }
-
-    #[test]
-    fn an_attack_labels_itself() {
-        let attack: crate::attack::Attack = "pgd:steps=50".parse().unwrap();
-        let label = Label::from(&attack);
-        assert_eq!(label.short, "pgd:steps=50");
-        assert_eq!(label.full, "pgd:norm=linf,eps=8/255,step=2/255,steps=50,restarts=1");
-    }
-}
+pub(super) mod tests;

@@ -6,8 +6,9 @@ use super::evaluation::{Evaluation, Paired, Row};
 /// The table for a terminal: what was evaluated, one line per defence, the paired tests against the first
 /// defence, and the options behind the short names.
 ///
-/// A cell holds the accuracy in per cent and its Wilson 95 % interval. Passes per image are averages over the
-/// attacks of what the defence and its prediction ran, seconds are their sum.
+/// A cell holds the accuracy in per cent and its Wilson 95 % interval. Passes per image, of the classifier and, where
+/// any ran, of the task nets, are averages over the attacks of what the defence and its prediction ran; seconds are
+/// their sum.
 pub fn terminal(evaluation: &Evaluation) -> String {
     let mut text = format!("{}\n\n{}", subject(evaluation), accuracies(evaluation).aligned());
     let pairs = paired(evaluation);
@@ -56,7 +57,13 @@ fn accuracies(evaluation: &Evaluation) -> Columns {
     let attacks = distinct(&evaluation.rows, |row| &row.attack);
     let mut headers = vec!["defence".to_owned()];
     headers.extend(attacks.iter().map(|attack| heading(attack)));
-    headers.extend(["forwards", "backwards", "seconds"].map(str::to_owned));
+    headers.extend(["forwards", "backwards"].map(str::to_owned));
+    // Where no task net ran there is nothing to show of them.
+    let has_tasks = evaluation.rows.iter().any(|row| row.task_forwards_per_image > 0.0);
+    if has_tasks {
+        headers.extend(["task forwards", "task backwards"].map(str::to_owned));
+    }
+    headers.push("seconds".to_owned());
     let rows = defences.iter().map(|defence| {
         let of_defence: Vec<&Row> = evaluation.rows.iter().filter(|row| row.defence == *defence).collect();
         let mean = |count: fn(&Row) -> f64| {
@@ -69,6 +76,10 @@ fn accuracies(evaluation: &Evaluation) -> Columns {
         }));
         cells.push(passes(mean(|row| row.forwards_per_image)));
         cells.push(passes(mean(|row| row.backwards_per_image)));
+        if has_tasks {
+            cells.push(passes(mean(|row| row.task_forwards_per_image)));
+            cells.push(passes(mean(|row| row.task_backwards_per_image)));
+        }
         cells.push(format!("{:.1}", of_defence.iter().map(|row| row.seconds).sum::<f64>()));
         cells
     });
@@ -153,10 +164,10 @@ mod tests {
         let expected = "\
 resnet20 on 1,000 images of cifar10 (test), ..., seed 0
 
-defence                   clean                  pgd  forwards  backwards  seconds
-──────────────────────────────────────────────────────────────────────────────────
-none        91.2 % [89.3, 92.8]   5.2 % [ 4.0,  6.8]         1          0      2.4
-multi-task  87.7 % [85.5, 89.6]  39.9 % [36.9, 43.0]        81         80     62.2
+defence                   clean                  pgd  forwards  backwards  task forwards  task backwards  seconds
+─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+none        91.2 % [89.3, 92.8]   5.2 % [ 4.0,  6.8]         1          0              0               0      2.4
+multi-task  87.7 % [85.5, 89.6]  39.9 % [36.9, 43.0]        81         80            280             180     62.2
 
 Images that only one of two defences gets right, with McNemar's exact test:
 
@@ -175,10 +186,10 @@ pgd:norm=linf,eps=8/255
         let expected = "\
 resnet20 on 1,000 images of cifar10 (test), ..., seed 0
 
-| defence | clean | pgd | forwards | backwards | seconds |
-| --- | ---: | ---: | ---: | ---: | ---: |
-| none | 91.2 % [89.3, 92.8] | 5.2 % [ 4.0,  6.8] | 1 | 0 | 2.4 |
-| multi-task | 87.7 % [85.5, 89.6] | 39.9 % [36.9, 43.0] | 81 | 80 | 62.2 |
+| defence | clean | pgd | forwards | backwards | task forwards | task backwards | seconds |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| none | 91.2 % [89.3, 92.8] | 5.2 % [ 4.0,  6.8] | 1 | 0 | 0 | 0 | 2.4 |
+| multi-task | 87.7 % [85.5, 89.6] | 39.9 % [36.9, 43.0] | 81 | 80 | 280 | 180 | 62.2 |
 
 Images that only one of two defences gets right, with McNemar's exact test:
 
@@ -200,6 +211,9 @@ Images that only one of two defences gets right, with McNemar's exact test:
         assert!(noise.split_whitespace().nth(1) == Some("–"), "{noise}");
         assert!(!text.contains("McNemar"));
         assert!(terminal(&empty()).contains("defence"));
+        // No task net ran for these.
+        let controls = [outcome("none", "none", 0..9, 1000), outcome("none", "pgd", 0..9, 1000)];
+        assert!(!terminal(&empty().with_outcomes(&controls).unwrap()).contains("task"));
     }
 
     #[test]

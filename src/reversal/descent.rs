@@ -1,6 +1,8 @@
 //! The reversal: descent of the self-supervised losses, as programs that keep the reverse
 //! perturbation on the device.
 
+use std::ops::Add;
+
 use unperturb_engine::ops::norms::Ball;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{EngineError, Graph, Session, Value};
@@ -10,7 +12,7 @@ use crate::attack::projected_gradient::{IMAGES, within_range};
 use crate::model::Model;
 use crate::passes::{Counted, Passes};
 use crate::task::Task;
-use crate::task::losses::Contrast;
+use crate::task::losses::{self, Contrast};
 use crate::task::nets::TaskNets;
 
 /// The state of the reverse perturbation, `[n, h, w, 3]`.
@@ -105,7 +107,7 @@ fn trace_step(
     };
     let repaired = images + reverse;
     // The weighted loss of each task, per image: [n, 1, 1, 1].
-    let losses: Vec<(Task, Value)> = reversal
+    let weighted: Vec<(Task, Value)> = reversal
         .tasks()
         .into_iter()
         .map(|task| {
@@ -114,25 +116,28 @@ fn trace_step(
         })
         .collect();
     random.advance();
-    let total = losses.iter().map(|&(_, loss)| loss).reduce(|a, b| a + b).expect("a reversal has a task");
+    let forward = |task: &Task| losses::passes(*task, contrast);
+    let mut passes = weighted.iter().map(|(task, _)| forward(task)).fold(Passes::default(), Passes::add);
+    let total = weighted.iter().map(|&(_, loss)| loss).reduce(|a, b| a + b).expect("a reversal has a task");
     let moved = match turn {
         None => {
             let gradient = g.gradient(total.sum_all(), &[reverse])?[0];
+            passes += passes.backward();
             reverse - gradient.sign() * reversal.step_size.value()
         }
         // Both gradients are taken at the point where the step begins; shares are per image.
         Some(turn) => {
             let mut moved = reverse;
-            for &(_, loss) in losses.iter().filter(|(task, _)| [Task::Contrastive, turn].contains(task)) {
+            for (task, loss) in weighted.iter().filter(|(task, _)| [Task::Contrastive, turn].contains(task)) {
                 let gradient = g.gradient(loss.sum_all(), &[reverse])?[0];
+                passes += forward(task).backward();
                 let largest = gradient.abs().max(&[1, 2, 3]);
-                let share = (loss / total).detach();
+                let share = (*loss / total).detach();
                 moved = moved - gradient / (largest + 1e-12) * share * reversal.step_size.value();
             }
             moved
         }
     };
     g.assign(reverse, within_range(images, moved.project(Ball::Linf(reversal.epsilon.value()))));
-    let contrastive = losses.iter().any(|(task, _)| *task == Task::Contrastive);
-    Ok(Passes::both(if contrastive { reversal.views as u64 } else { 0 }))
+    Ok(passes)
 }

@@ -132,6 +132,9 @@ impl Defence {
     }
 }
 
+/// Each view is a part of the program of its own, and of many more than anybody uses that program is never ready.
+const MOST_VIEWS: usize = 1024;
+
 /// ε_v of the preprint.
 const EPSILON: Magnitude = Magnitude::fraction(16, 255);
 
@@ -202,12 +205,18 @@ impl Options for Defence {
         if reversal.noise.value() > reversal.epsilon.value() {
             return refuse("`noise` must not be larger than `eps`");
         }
+        if reversal.steps == 0 {
+            return refuse("`steps` must be at least 1");
+        }
         if reversal.batch == 0 {
             return refuse("`batch` must be at least 1");
         }
         if reversal.has_contrastive_options() {
             if reversal.views < 2 {
                 return refuse("`views` must be at least 2");
+            }
+            if reversal.views > MOST_VIEWS {
+                return Err(format!("`views` must be at most {MOST_VIEWS}"));
             }
             if reversal.batch == 1 {
                 return refuse("the contrastive loss compares images, so `batch` must be at least 2");
@@ -348,6 +357,8 @@ mod tests {
         for (text, reason) in [
             ("multi-task:contrastive=0,rotation=0,inpainting=0", "every weight is zero"),
             ("rotation:noise=1", "`noise` must not be larger than `eps`"),
+            ("rotation:steps=0", "`steps` must be at least 1"),
+            ("contrastive:views=1025", "`views` must be at most 1024"),
             ("rotation:batch=0", "`batch` must be at least 1"),
             ("contrastive:views=1", "`views` must be at least 2"),
             ("contrastive:batch=1", "the contrastive loss compares images, so `batch` must be at least 2"),
@@ -360,7 +371,7 @@ mod tests {
     fn defence() -> impl Strategy<Value = Defence> {
         let bound = (0u16..64).prop_map(|numerator| Magnitude::fraction(numerator, 255));
         let weight = || prop_oneof![Just(Magnitude::plain(1.0)), Just(Magnitude::fraction(1, 3))];
-        let common = (bound, 0u16..9, 0usize..99, 2usize..600, 0usize..Defence::known().len());
+        let common = (bound, 0u16..9, 1usize..99, 2usize..600, 0usize..Defence::known().len());
         let contrastive = (2usize..6, prop::sample::select(Positives::ALL));
         let multi = (prop::sample::select(Combine::ALL), weight(), weight(), weight());
         (common, contrastive, multi).prop_map(

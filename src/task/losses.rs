@@ -5,8 +5,10 @@ use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Graph, Value};
 use unperturb_nets::{ContextEncoder, ContrastiveHead, Mode, Normalization, RotationNet, Scope};
 
+use super::Task;
 use super::views::{self, Augmentation};
 use crate::model::Model;
+use crate::passes::Passes;
 
 /// Options of the contrastive loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,6 +86,17 @@ pub fn inpainting<'g>(net: &ContextEncoder, scope: &Scope<'g>, images: Value<'g>
     let centre = border..border + net.centre();
     let truth = pictures.slice(1, centre.clone()).slice(2, centre);
     (filled - truth).square().mean(&[1, 2, 3]).reshape([count])
+}
+
+/// The forward passes, per image, that the loss of `task` as it is recorded above makes. Only views pass through the
+/// classifier, whose features the contrastive head reads.
+pub fn passes(task: Task, contrast: Contrast) -> Passes {
+    let views = contrast.views as u64;
+    match task {
+        Task::Contrastive => Passes { task_forwards: views, ..Passes::forward(views) },
+        Task::Rotation => Passes { task_forwards: 4, ..Passes::default() },
+        Task::Inpainting => Passes { task_forwards: 1, ..Passes::default() },
+    }
 }
 
 /// The scope of a task net in use.

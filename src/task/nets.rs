@@ -12,6 +12,7 @@ use unperturb_nets::{ContextEncoder, ContrastiveHead, NetError, Normalization, R
 
 use super::Task;
 use super::losses::{self, Contrast};
+use crate::Failure;
 use crate::model::{Model, describe, description};
 
 /// Largest width that a checkpoint may ask for: its metadata is not to be trusted.
@@ -62,6 +63,20 @@ impl TaskNet {
         })
     }
 
+    /// Refuses pictures of a size that the net cannot take. The contrastive head takes those that its classifier does,
+    /// and the context encoder resizes them for itself.
+    ///
+    /// # Errors
+    /// They are not square and would have to be turned.
+    pub fn expect_size(&self, height: usize, width: usize) -> Result<(), Failure> {
+        match self {
+            TaskNet::Rotation { .. } if height != width => Err(Failure::Mismatch(format!(
+                "only square pictures can be turned by quarters, and these are {width}x{height}"
+            ))),
+            TaskNet::Contrastive { .. } | TaskNet::Rotation { .. } | TaskNet::Inpainting { .. } => Ok(()),
+        }
+    }
+
     /// Where the checkpoint of `task` lies in the folder of all of them.
     pub fn path(folder: &Path, task: Task) -> PathBuf {
         folder.join(format!("{task}.safetensors"))
@@ -76,7 +91,8 @@ impl TaskNet {
         let possible = |sizes: &[usize]| sizes.iter().all(|size| (1..=LARGEST).contains(size));
         let is_possible = match net {
             TaskNet::Contrastive { head } => possible(&[head.features, head.hidden, head.embedding]),
-            TaskNet::Rotation { net, .. } => possible(&[net.width]),
+            // Its narrowest layer has half of the channels.
+            TaskNet::Rotation { net, .. } => possible(&[net.width, net.width / 2]),
             TaskNet::Inpainting { net } => {
                 let halves = net.size.is_power_of_two() && (16..=1024).contains(&net.size);
                 halves && possible(&[net.width, net.latent])
@@ -111,6 +127,13 @@ impl TaskNets {
         let mut nets = TaskNets::default();
         for &task in tasks {
             let path = TaskNet::path(folder, task);
+            if !path.exists() {
+                let file = folder.display().to_string();
+                let problem = format!(
+                    "there is no {task}.safetensors; make it with `unperturb train tasks --tasks {task}`"
+                );
+                return Err(NetError::Malformed { file, problem });
+            }
             nets.add(Checkpoint::read(&path)?, &path.display().to_string(), task, model)?;
         }
         Ok(nets)
@@ -143,6 +166,22 @@ impl TaskNets {
         checkpoint.weights.check(&net.specifications(), origin)?;
         self.nets.push((net, checkpoint.weights));
         Ok(())
+    }
+
+    /// Refuses pictures of a size that one of the nets cannot take.
+    ///
+    /// # Errors
+    /// As [`TaskNet::expect_size`].
+    pub fn expect_size(&self, height: usize, width: usize) -> Result<(), Failure> {
+        self.nets.iter().try_for_each(|(net, _)| net.expect_size(height, width))
+    }
+
+    /// Height and width of the pictures that one of the nets is made for, where one is made for a size of its own.
+    pub fn size(&self) -> Option<[usize; 2]> {
+        self.nets.iter().find_map(|(net, _)| match net {
+            TaskNet::Inpainting { net } => Some([net.size; 2]),
+            TaskNet::Contrastive { .. } | TaskNet::Rotation { .. } => None,
+        })
     }
 
     fn net(&self, task: Task) -> &TaskNet {

@@ -116,7 +116,8 @@ pub fn train(
     }
     let net = if recipe.average.is_some() { AVERAGED } else { NAME };
     let weights = Weights::read(&mut trainer.session, net, &specifications)?;
-    Ok(Some(Model::new(recipe.classifier, weights, "this training")?))
+    let model = Model::new(recipe.classifier, weights, "this training")?;
+    Ok(Some(Model { size: Some([data.height(), data.width()]), ..model }))
 }
 
 /// All that the result depends on, under the names of the options.

@@ -124,13 +124,10 @@ pub fn train(
 
 fn check_pictures(data: &Dataset, model: &Model, recipe: &Recipe) -> Result<(), Failure> {
     let (height, width) = (data.height(), data.width());
-    match recipe.net {
-        TaskNet::Contrastive { .. } => Ok(model.classifier.expect_size(height, width)?),
-        TaskNet::Rotation { .. } if height != width => Err(Failure::Mismatch(format!(
-            "only square pictures can be turned by quarters, and these are {width}x{height}"
-        ))),
-        TaskNet::Rotation { .. } | TaskNet::Inpainting { .. } => Ok(()),
+    if recipe.net.task() == Task::Contrastive {
+        model.classifier.expect_size(height, width)?;
     }
+    recipe.net.expect_size(height, width)
 }
 
 /// All that the result depends on, under the names of the options.

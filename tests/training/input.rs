@@ -1,23 +1,9 @@
 //! What training refuses, and when.
 
 use std::fs;
-use std::path::Path;
 
-use image::{Rgb, RgbImage};
-
+use crate::pictures::pictures;
 use crate::{done, files, sentence, train};
-
-/// Writes `train/CLASS/N.png` of plain colours.
-fn pictures(folder: &Path, classes: u8, each: u8, [height, width]: [u32; 2]) {
-    for class in 0..classes {
-        let place = folder.join("train").join(format!("class{class}"));
-        fs::create_dir_all(&place).unwrap();
-        for number in 0..each {
-            let colour = Rgb([40 * class, 10 * number, 100]);
-            RgbImage::from_pixel(width, height, colour).save(place.join(format!("{number}.png"))).unwrap();
-        }
-    }
-}
 
 #[test]
 fn what_cannot_be_trained_is_said_in_one_sentence() {
@@ -114,11 +100,11 @@ fn pictures_may_have_any_size_that_leaves_something_to_see() {
         format!("--data {data} --net resnet8x2 --recipe fgsm --batch 4 --epochs 1")
     };
     for (name, size) in [("large", [64, 64]), ("oblong", [9, 47])] {
-        pictures(&folder.path().join(name), 2, 4, size);
+        pictures(&folder.path().join(name), "train", 2, 4, size);
         done(&mut train(&options(name), &folder.path().join(format!("{name}.safetensors"))));
     }
-    pictures(&folder.path().join("tiny"), 2, 4, [7, 32]);
-    pictures(&folder.path().join("uniform"), 1, 8, [32, 32]);
+    pictures(&folder.path().join("tiny"), "train", 2, 4, [7, 32]);
+    pictures(&folder.path().join("uniform"), "train", 1, 8, [32, 32]);
     for (name, problem) in [
         ("tiny", "resnet8x2 needs pictures of at least 8x8 pixels, and these are 32x7"),
         ("uniform", "uniform has only one class, and a classifier needs two or more to tell apart"),

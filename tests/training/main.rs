@@ -2,7 +2,10 @@
 //! cannot work with.
 
 mod input;
+mod json;
 mod learning;
+#[path = "../support/pictures.rs"]
+mod pictures;
 mod resume;
 
 use std::path::{Path, PathBuf};

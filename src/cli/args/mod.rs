@@ -75,6 +75,9 @@ pub enum Command {
     /// Write attacked images
     Attack(AttackArgs),
     /// Repair image files
+    ///
+    /// Every picture is first brought to the size of those that the classifier was trained on, if its file says that,
+    /// else to the size that the inpainting net is made for (if the defence uses it), else to 32x32 pixels.
     Repair(RepairArgs),
     /// What a checkpoint holds, and the net it fits
     Inspect(InspectArgs),
