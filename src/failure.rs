@@ -38,3 +38,10 @@ pub enum Failure {
     #[error("{0}")]
     Mismatch(String),
 }
+
+impl Failure {
+    /// Whether less memory would have been enough.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Failure::Engine(EngineError::OutOfMemory { .. } | EngineError::BufferTooLarge { .. }))
+    }
+}

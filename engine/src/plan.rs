@@ -232,12 +232,51 @@ pub(crate) fn share(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
     (slab_of, slabs.into_iter().map(|(words, _)| words).collect())
 }
 
+/// Gives each slab of a program a buffer: one of those of earlier programs, whose sizes are `there`, or a new one. The
+/// index of each, counted on from `there` for new ones, and the sizes of the new ones. Programs of a session run one after
+/// another and keep nothing in slabs, so they may share them.
+pub(crate) fn reuse(there: &[usize], wanted: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|&slab| std::cmp::Reverse(wanted[slab]));
+    let mut free: Vec<usize> = (0..there.len()).collect();
+    free.sort_by_key(|&buffer| there[buffer]);
+    let (mut buffer_of, mut new) = (vec![0; wanted.len()], Vec::new());
+    for slab in order {
+        // The smallest that is large enough.
+        let found = free.iter().position(|&buffer| there[buffer] >= wanted[slab]);
+        buffer_of[slab] = found.map(|position| free.remove(position)).unwrap_or_else(|| {
+            new.push(wanted[slab]);
+            there.len() + new.len() - 1
+        });
+    }
+    (buffer_of, new)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        /// Every slab of a program gets a buffer of its own that is large enough, and none is made while a free one is.
+        #[test]
+        fn programs_share_what_fits(
+            there in proptest::collection::vec(1usize..50, 0..12),
+            wanted in proptest::collection::vec(1usize..50, 0..12),
+        ) {
+            let (buffer_of, new) = reuse(&there, &wanted);
+            let sizes = [&there[..], &new].concat();
+            prop_assert!(buffer_of.iter().zip(&wanted).all(|(&buffer, &words)| sizes[buffer] >= words));
+            let mut used = buffer_of.clone();
+            used.sort_unstable();
+            used.dedup();
+            prop_assert_eq!(used.len(), wanted.len());
+            let unused = (0..there.len()).filter(|buffer| !used.contains(buffer)).map(|buffer| there[buffer]);
+            prop_assert!(unused.max() < new.iter().copied().min().or(Some(usize::MAX)));
+            // The same program again needs nothing new.
+            prop_assert!(reuse(&sizes, &wanted).1.is_empty());
+        }
+
         /// No two results that live at the same time share memory, and every slab is large enough.
         #[test]
         fn lives_that_overlap_never_share(

@@ -30,13 +30,16 @@ pub fn run(global: &Global, args: &AttackArgs) -> Result<(), Error> {
     let size = [data.height(), data.width()];
     let batch = args.images.batch.get();
     let mut stage = progress.stage(&format!("attack {}", args.attack), labels.len() as u64, "images");
-    let attacked = Attacker::new(&device, &model, &args.attack, batch, global.seed)
+    let mut attacker = Attacker::new(&device, &model, &args.attack, batch, global.seed);
+    let attacked = attacker
         .attack(&images, &labels, size, |count| {
             stage.advance(count as u64);
             if interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
         })
         .map_err(stopped("cannot attack the pictures"))?;
+    stage.note_some(device::smaller_batches(batch, attacker.batch()));
     stage.finish();
+    drop(attacker);
     let predicted = Defender::new(&device, &model, &nets, &Defence::None, batch, global.seed)
         .defend(&attacked.images, size, |_| Ok(()))
         .map_err(Error::failed("cannot classify the attacked pictures"))?

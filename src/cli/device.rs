@@ -1,9 +1,14 @@
 //! Which device a command runs on.
 
+use std::env;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
 use unperturb_engine::Device;
 use unperturb_engine::runtime::gpu::GpuDevice;
 
-use super::values::{DeviceChoice, Precision};
+use super::progress::Progress;
+use super::values::{DeviceChoice, MemorySize, Precision};
 use super::{Error, Global};
 
 /// Opens the device that `--device` names.
@@ -16,10 +21,57 @@ pub fn open(global: &Global) -> Result<Device, Error> {
             "`--precision f16` is not part of this version: everything runs in f32".into(),
         ));
     }
-    let gpu = |number| GpuDevice::open(number).map(Device::Gpu).map_err(Error::failed("cannot use a GPU"));
-    match global.device {
-        DeviceChoice::Cpu => Ok(Device::cpu()),
-        DeviceChoice::Gpu(number) => gpu(number),
-        DeviceChoice::Auto => Ok(Device::auto().0),
+    let device = match global.device {
+        DeviceChoice::Cpu => Device::cpu(),
+        DeviceChoice::Gpu(number) => {
+            prepared(&GpuDevice::open(number).map_err(Error::failed("cannot use a GPU"))?, global)
+        }
+        DeviceChoice::Auto => match Device::auto().0 {
+            Device::Gpu(device) => prepared(&device, global),
+            other => other,
+        },
+    };
+    Ok(match global.memory {
+        Some(MemorySize(bytes)) => device.within(bytes),
+        None => device,
+    })
+}
+
+/// The device with its fastest kernels, which are kept for the next run.
+fn prepared(device: &GpuDevice, global: &Global) -> Device {
+    let kept = match cache_folder() {
+        Some(folder) => device.keep_in(&folder).map_err(|error| error.to_string()),
+        None => Err(format!("there is no home folder, and {CACHE} is not set")),
+    };
+    if let Err(reason) = kept {
+        Progress::new(global.quiet)
+            .note(&format!("compiled kernels are not kept for the next run: {reason}"));
     }
+    Device::Gpu(device.tuned())
+}
+
+/// Names the folder for what can be computed again.
+const CACHE: &str = "UNPERTURB_CACHE";
+
+/// The folder of `UNPERTURB_CACHE`, or `unperturb` in the user's folder for such things.
+fn cache_folder() -> Option<PathBuf> {
+    let named = env::var_os(CACHE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    named.or_else(|| Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("unperturb")))
+}
+
+/// What to say where batches were made smaller than asked for.
+pub fn smaller_batches(asked: usize, taken: usize) -> Option<String> {
+    (taken < asked)
+        .then(|| format!("batches of {taken} pictures instead of {asked}, to stay within `--memory`"))
+}
+
+/// What to say where batches of a training are divided.
+pub fn divided_batches(batch: usize, parts: usize) -> Option<String> {
+    let part = batch / parts;
+    (parts > 1).then(|| {
+        format!(
+            "each batch of {batch} is taken in {parts} parts of {part} pictures, to stay within `--memory`; what nets \
+             compute over a batch, such as the statistics of batch normalisation, they compute over a part"
+        )
+    })
 }

@@ -48,7 +48,7 @@ pub fn run(global: &Global) -> Result<(), Error> {
     let reports = GpuDevice::list();
     let (device, why) = Device::auto();
     let choice = match &device {
-        Device::Cpu => "cpu".to_owned(),
+        Device::Cpu | Device::Limited(..) => "cpu".to_owned(),
         Device::Gpu(gpu) => choice(gpu.report().index),
     };
     let auto = Auto { choice, device: device.to_string(), why };

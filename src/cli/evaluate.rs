@@ -85,24 +85,31 @@ impl Study<'_> {
         let (images, labels) = inputs::all(self.data)?;
         let size = [self.data.height(), self.data.width()];
         let mut stage = self.progress.stage(&format!("attack {attack}"), labels.len() as u64, "images");
-        let attacked = Attacker::new(self.device, self.model, attack, self.batch, self.seed)
+        let mut attacker = Attacker::new(self.device, self.model, attack, self.batch, self.seed);
+        let batch = attacker.batch();
+        let attacked = attacker
             .attack(&images, &labels, size, |count| {
                 stage.advance(count as u64);
                 self.go_on()
             })
             .map_err(stopped("cannot attack the pictures"))?;
+        stage.note_some(device::smaller_batches(batch, attacker.batch()));
         stage.finish();
         let mut under = UnderAttack { images: attacked.images, defended: Vec::new(), outcomes: Vec::new() };
         for defence in defences {
             let what = format!("defence {defence} under attack {attack}");
             let mut stage = self.progress.stage(&what, labels.len() as u64, "images");
             let started = Instant::now();
-            let defended = Defender::new(self.device, self.model, self.nets, defence, self.batch, self.seed)
+            let mut defender =
+                Defender::new(self.device, self.model, self.nets, defence, self.batch, self.seed);
+            let batch = defender.batch();
+            let defended = defender
                 .defend(&under.images, size, |count| {
                     stage.advance(count as u64);
                     self.go_on()
                 })
                 .map_err(stopped("cannot repair the pictures"))?;
+            stage.note_some(device::smaller_batches(batch, defender.batch()));
             stage.finish();
             let correct =
                 defended.predictions.iter().zip(&labels).map(|(found, &label)| found.0 == label).collect();

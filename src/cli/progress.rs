@@ -94,6 +94,11 @@ impl Stage {
         }
     }
 
+    /// Says something if there is something to say.
+    pub fn note_some(&self, text: Option<String>) {
+        text.iter().for_each(|text| self.note(text));
+    }
+
     /// Ends the stage with one line: what was done, how much of it, how long it took.
     pub fn finish(self) {
         self.finish_with("");

@@ -31,12 +31,14 @@ pub fn run(global: &Global, args: &RepairArgs) -> Result<(), Error> {
     let progress = Progress::new(global.quiet);
     let mut stage = progress.stage(&format!("defence {}", args.defence), files.len() as u64, "images");
     let mut defender = Defender::new(&device, &model, &nets, &args.defence, 64, global.seed);
+    let batch = defender.batch();
     let repaired = defender
         .defend(&images, size, |count| {
             stage.advance(count as u64);
             if interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
         })
         .map_err(stopped("cannot repair the pictures"))?;
+    stage.note_some(device::smaller_batches(batch, defender.batch()));
     stage.finish();
 
     unperturb_files::make_folder(&args.out)?;

@@ -74,9 +74,13 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
     let started = Instant::now();
     let batch = recipe.batch as u64;
     let mut stage = progress.stage(&what, u64::from(recipe.epochs) * per_epoch as u64 * batch, "images");
+    let mut told = false;
     let mut run = Run { resumed: files.keep.resume, file: args.out.display().to_string(), ..Run::default() };
     let trained = classifier::train(&device, &data, &recipe, from.as_ref(), &files.keep, |report: Report| {
         stage.set(report.step * batch);
+        if !std::mem::replace(&mut told, true) {
+            stage.note_some(device::divided_batches(recipe.batch, report.parts));
+        }
         if let Some(ended @ Epoch { epoch, loss, .. }) = Epoch::ended(&report, recipe.epochs, true) {
             stage.note(&format!(
                 "epoch {epoch} of {}: loss {loss:.4}, right {:.2} %, after {}",

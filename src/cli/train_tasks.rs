@@ -92,10 +92,14 @@ impl Work<'_> {
         let per_epoch = self.data.len() as u64 / batch;
         let what = format!("training the {} net on {} pictures", recipe.net.task(), self.data.len());
         let mut stage = self.progress.stage(&what, u64::from(recipe.epochs) * per_epoch * batch, "images");
+        let mut told = false;
         let mut run = Run { resumed: files.keep.resume, file: out.display().to_string(), ..Run::default() };
         let trained =
             tasks::train(self.device, self.data, self.model, recipe, &files.keep, |report: Report| {
                 stage.set(report.step * batch);
+                if !std::mem::replace(&mut told, true) {
+                    stage.note_some(device::divided_batches(recipe.batch, report.parts));
+                }
                 if let Some(ended @ Epoch { epoch, loss, .. }) = Epoch::ended(&report, recipe.epochs, false) {
                     let after = duration(started.elapsed());
                     stage.note(&format!("epoch {epoch} of {}: loss {loss:.4}, after {after}", recipe.epochs));

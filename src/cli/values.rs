@@ -61,6 +61,32 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+/// `--memory SIZE`: a number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemorySize(pub u64);
+
+impl FromStr for MemorySize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit = match unit.trim().to_ascii_lowercase().as_str() {
+            "kib" => 1024.0,
+            "mib" => 1024.0 * 1024.0,
+            "gib" => 1024.0 * 1024.0 * 1024.0,
+            "kb" => 1e3,
+            "mb" => 1e6,
+            "gb" => 1e9,
+            _ => return Err("expected a size with its unit, such as 512MiB or 1.5GiB".to_owned()),
+        };
+        match number.parse::<f64>().map(|number| number * unit) {
+            Ok(bytes) if (1.0..=1e18).contains(&bytes) => Ok(Self(bytes as u64)),
+            _ => Err("expected a positive number before the unit".to_owned()),
+        }
+    }
+}
+
 /// `--classifier FILE` or `NET:FILE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassifierSource {

@@ -1,11 +1,11 @@
 //! Attacks on the undefended classifier.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Device, Graph, Session};
 
-use super::batches::even;
+use super::batches::fitting;
 use super::predictions::predictions;
 use crate::Failure;
 use crate::attack::projected_gradient::{Ascent, IMAGES, LABELS, PERTURBATION, RANDOM};
@@ -25,14 +25,14 @@ pub struct Attacked {
     pub passes: Passes,
 }
 
-/// Attacks pictures on a device. Keeps compiled programs for every batch size it met.
+/// Attacks pictures on a device. Keeps the programs of the last batch size it met.
 pub struct Attacker<'a> {
     device: &'a Device,
     model: &'a Model,
     attack: Option<ProjectedGradient>,
     batch: usize,
     seed: u64,
-    compiled: HashMap<usize, Compiled>,
+    compiled: Option<(usize, Compiled)>,
 }
 
 struct Compiled {
@@ -44,7 +44,7 @@ struct Compiled {
 impl<'a> Attacker<'a> {
     /// Attacks in batches of at most `batch`.
     pub fn new(device: &'a Device, model: &'a Model, attack: &Attack, batch: usize, seed: u64) -> Self {
-        Attacker { device, model, attack: attack.projected_gradient(), batch, seed, compiled: HashMap::new() }
+        Attacker { device, model, attack: attack.projected_gradient(), batch, seed, compiled: None }
     }
 
     /// Attacks `images` `[n, h, w, 3]` with true `labels` `[n]`. Of several restarts the first that breaks
@@ -65,13 +65,42 @@ impl<'a> Attacker<'a> {
         };
         let picture = size[0] * size[1] * 3;
         let mut all = Attacked::default();
-        for (number, range) in even(labels.len(), self.batch).into_iter().enumerate() {
+        for (number, range) in self.batches(&attack, labels.len(), size)?.into_iter().enumerate() {
             let part = &images[range.start * picture..range.end * picture];
             let shape = [range.len(), size[0], size[1], 3];
             self.attack_batch(&attack, part, &labels[range], shape, number as u64, &mut all)?;
             done(shape[0])?;
         }
         Ok(all)
+    }
+
+    /// The most pictures that are attacked together: what was asked for, or less where that takes more memory than the
+    /// device may give.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The batches that `count` pictures are attacked in.
+    fn batches(
+        &mut self,
+        attack: &ProjectedGradient,
+        count: usize,
+        size: [usize; 2],
+    ) -> Result<Vec<Range<usize>>, Failure> {
+        let (batch, ranges) = fitting(self.device, count, self.batch, |largest| {
+            self.compiled(attack, [largest, size[0], size[1], 3]).map(drop)
+        })?;
+        self.batch = batch;
+        Ok(ranges)
+    }
+
+    fn compiled(&mut self, attack: &ProjectedGradient, shape: [usize; 4]) -> Result<&mut Compiled, Failure> {
+        if self.compiled.as_ref().is_none_or(|(count, _)| *count != shape[0]) {
+            // The former programs make room first.
+            self.compiled = None;
+            self.compiled = Some((shape[0], Compiled::new(self.device, self.model, attack, shape)?));
+        }
+        Ok(&mut self.compiled.as_mut().expect("compiled above").1)
     }
 
     fn attack_batch(
@@ -83,11 +112,8 @@ impl<'a> Attacker<'a> {
         number: u64,
         all: &mut Attacked,
     ) -> Result<(), Failure> {
-        let count = shape[0];
-        if !self.compiled.contains_key(&count) {
-            self.compiled.insert(count, Compiled::new(self.device, self.model, attack, shape)?);
-        }
-        let Compiled { session, ascent, classify } = self.compiled.get_mut(&count).expect("compiled above");
+        let (seed, count) = (self.seed, shape[0]);
+        let Compiled { session, ascent, classify } = self.compiled(attack, shape)?;
         session.write(IMAGES, images)?;
         session.write_u32(LABELS, labels)?;
         let picture = images.len() / count;
@@ -96,7 +122,7 @@ impl<'a> Attacker<'a> {
         let mut passes = Passes::default();
         for restart in 0..attack.restarts as u32 {
             if session.has(RANDOM) {
-                let [low, high, ..] = Random::seeded(self.seed);
+                let [low, high, ..] = Random::seeded(seed);
                 session.write_u32(RANDOM, &[low, high, restart, number as u32])?;
             }
             ascent.run(session, &mut passes)?;

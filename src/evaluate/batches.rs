@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use unperturb_engine::Device;
+
+use crate::Failure;
+
 /// Cuts `count` pictures into as few batches of at most `most` as possible, sizes differing by at most
 /// one: no picture of a contrastive batch is left with few others to be told from.
 pub fn even(count: usize, most: usize) -> Vec<Range<usize>> {
@@ -9,9 +13,55 @@ pub fn even(count: usize, most: usize) -> Vec<Range<usize>> {
     (0..batches).map(|b| b * count / batches..(b + 1) * count / batches).collect()
 }
 
+/// As [`even`], with `most` halved until `prepare` finds enough memory for the largest batch, if `device` has a limit.
+/// Tells how many pictures there are in a batch at most, and the batches.
+///
+/// # Errors
+/// What `prepare` returns; out of memory if not even one picture fits.
+pub fn fitting(
+    device: &Device,
+    count: usize,
+    most: usize,
+    mut prepare: impl FnMut(usize) -> Result<(), Failure>,
+) -> Result<(usize, Vec<Range<usize>>), Failure> {
+    let mut most = most;
+    loop {
+        let batches = even(count, most);
+        let largest = batches.iter().map(ExactSizeIterator::len).max();
+        match largest.map_or(Ok(()), &mut prepare) {
+            Err(failure) if failure.is_out_of_memory() && device.limit().is_some() && most > 1 => {
+                most = largest.unwrap_or(most).min(most).div_ceil(2);
+            }
+            result => return result.map(|()| (most, batches)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::even;
+    use unperturb_engine::EngineError;
+
+    use super::*;
+
+    #[test]
+    fn batches_shrink_to_the_memory() {
+        let limited = Device::cpu().within(1 << 20);
+        let prepare = |room: usize| {
+            move |batch: usize| {
+                let text = || String::new();
+                let error = EngineError::OutOfMemory { device: text(), needed: text(), available: text() };
+                if batch <= room { Ok(()) } else { Err(error.into()) }
+            }
+        };
+        let fitted = |room, count, most| fitting(&limited, count, most, prepare(room)).unwrap();
+        assert_eq!(fitted(64, 1000, 64).0, 64);
+        assert_eq!(fitted(20, 1000, 64), (16, even(1000, 16)));
+        assert_eq!(fitted(20, 30, 64), (15, even(30, 15)));
+        assert_eq!(fitted(0, 0, 64).1, []);
+        assert!(fitting(&limited, 10, 4, prepare(0)).unwrap_err().is_out_of_memory());
+        // Without a limit nothing is changed behind the caller's back.
+        assert!(fitting(&Device::cpu(), 1000, 64, prepare(20)).is_err());
+    }
 
     #[test]
     fn batches_cover_everything_and_are_even() {

@@ -1,11 +1,11 @@
 //! Defences: repair, then classify.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Device, Graph, Session};
 
-use super::batches::even;
+use super::batches::fitting;
 use super::predictions::predictions;
 use crate::Failure;
 use crate::attack::projected_gradient::IMAGES;
@@ -29,7 +29,7 @@ pub struct Defended {
     pub passes: Passes,
 }
 
-/// Repairs and classifies pictures on a device. Keeps compiled programs for every batch size it met.
+/// Repairs and classifies pictures on a device. Keeps the programs of the last batch size it met.
 pub struct Defender<'a> {
     device: &'a Device,
     model: &'a Model,
@@ -37,7 +37,7 @@ pub struct Defender<'a> {
     defence: &'a Defence,
     batch: usize,
     seed: u64,
-    compiled: HashMap<usize, Compiled>,
+    compiled: Option<(usize, Compiled)>,
 }
 
 struct Compiled {
@@ -60,7 +60,7 @@ impl<'a> Defender<'a> {
             Defence::Reversal(reversal) => reversal.batch,
             Defence::None | Defence::Noise { .. } => batch,
         };
-        Defender { device, model, nets, defence, batch, seed, compiled: HashMap::new() }
+        Defender { device, model, nets, defence, batch, seed, compiled: None }
     }
 
     /// Repairs and classifies `images` `[n, h, w, 3]`. `done` hears of every batch how many pictures it
@@ -76,12 +76,36 @@ impl<'a> Defender<'a> {
     ) -> Result<Defended, Failure> {
         let picture = size[0] * size[1] * 3;
         let mut all = Defended::default();
-        for (number, range) in even(images.len() / picture, self.batch).into_iter().enumerate() {
+        for (number, range) in self.batches(images.len() / picture, size)?.into_iter().enumerate() {
             let part = &images[range.start * picture..range.end * picture];
             self.defend_batch(part, [range.len(), size[0], size[1], 3], number as u32, &mut all)?;
             done(range.len())?;
         }
         Ok(all)
+    }
+
+    /// The most pictures that are repaired together: what was asked for, or less where that takes more memory than the
+    /// device may give.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The batches that `count` pictures are repaired in.
+    fn batches(&mut self, count: usize, size: [usize; 2]) -> Result<Vec<Range<usize>>, Failure> {
+        let (batch, ranges) = fitting(self.device, count, self.batch, |largest| {
+            self.compiled([largest, size[0], size[1], 3]).map(drop)
+        })?;
+        self.batch = batch;
+        Ok(ranges)
+    }
+
+    fn compiled(&mut self, shape: [usize; 4]) -> Result<&mut Compiled, Failure> {
+        if self.compiled.as_ref().is_none_or(|(count, _)| *count != shape[0]) {
+            // The former programs make room first.
+            self.compiled = None;
+            self.compiled = Some((shape[0], self.compile(shape)?));
+        }
+        Ok(&mut self.compiled.as_mut().expect("compiled above").1)
     }
 
     fn defend_batch(
@@ -91,15 +115,12 @@ impl<'a> Defender<'a> {
         number: u32,
         all: &mut Defended,
     ) -> Result<(), Failure> {
-        let count = shape[0];
-        if !self.compiled.contains_key(&count) {
-            self.compiled.insert(count, self.compile(shape)?);
-        }
-        let Compiled { session, descent, classify } = self.compiled.get_mut(&count).expect("compiled above");
+        let (seed, count) = (self.seed, shape[0]);
+        let Compiled { session, descent, classify } = self.compiled(shape)?;
         let mut passes = Passes::default();
         session.write(IMAGES, images)?;
         if let Some(descent) = descent {
-            let [low, high, ..] = Random::seeded(self.seed);
+            let [low, high, ..] = Random::seeded(seed);
             session.write_u32(RANDOM, &[low, high, 0, number])?;
             descent.run(session, &mut passes)?;
         }

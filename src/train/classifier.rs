@@ -5,6 +5,7 @@ use unperturb_engine::optim::{Optimizer, Parameter, Schedule, WeightAverage};
 use unperturb_engine::{Device, Graph, Session};
 use unperturb_nets::{Classifier, Mode, Scope, Weights};
 
+use super::parts::{self, Update};
 use super::snapshot::Settings;
 use super::trainer::{self, Course, Keep, LEARNING_RATE, Next, Report, Trainer};
 use crate::Failure;
@@ -63,24 +64,9 @@ pub fn train(
             data.name()
         )));
     }
-    let shape = [recipe.batch, data.height(), data.width(), 3];
-    let mut session = Session::new(device);
-    let ascent = recipe
-        .attack
-        .as_ref()
-        .map(|attack| {
-            // As in the published recipes the attack sees batch statistics, like the update.
-            Ascent::compile(&mut session, attack, shape, Passes::default(), |g, images| {
-                let scope = Scope::new(g, NAME, Mode::BatchStatistics);
-                let labels = g.state_u32(LABELS, [recipe.batch]);
-                recipe.classifier.trace(&scope, images).logits.cross_entropy(labels, 0.0)
-            })
-        })
-        .transpose()?;
-    let graph = Graph::new();
-    trace_update(&graph, recipe, shape)?;
-    let update = session.compile(&graph)?;
-
+    let (mut session, ascent, update) = parts::fitting(device, recipe.batch, |parts| {
+        compile(device, recipe, [recipe.batch / parts, data.height(), data.width(), 3], parts)
+    })?;
     let specifications = classifier_specifications(&recipe.classifier);
     let first = match from {
         Some(model) => model.weights.clone(),
@@ -109,7 +95,7 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: recipe.schedule.clone(),
         seed: recipe.seed,
-        settings: settings(recipe, from, data),
+        settings: settings(recipe, from, data).with("parts of a batch", trainer.update.parts),
     };
     if !trainer.run(&course, keep, report)? {
         return Ok(None);
@@ -118,6 +104,35 @@ pub fn train(
     let weights = Weights::read(&mut trainer.session, net, &specifications)?;
     let model = Model::new(recipe.classifier, weights, "this training")?;
     Ok(Some(Model { size: Some([data.height(), data.width()]), ..model }))
+}
+
+/// The programs of a training on parts of `shape`.
+fn compile(
+    device: &Device,
+    recipe: &Recipe,
+    shape: [usize; 4],
+    parts: usize,
+) -> Result<(Session, Option<Ascent>, Update), Failure> {
+    let mut session = Session::new(device);
+    let ascent = recipe
+        .attack
+        .as_ref()
+        .map(|attack| {
+            // As in the published recipes the attack sees batch statistics, like the update.
+            Ascent::compile(&mut session, attack, shape, Passes::default(), |g, images| {
+                let scope = Scope::new(g, NAME, Mode::BatchStatistics);
+                let labels = g.state_u32(LABELS, [shape[0]]);
+                recipe.classifier.trace(&scope, images).logits.cross_entropy(labels, 0.0)
+            })
+        })
+        .transpose()?;
+    let update = Update::compile(
+        &mut session,
+        parts,
+        |g| trace_gradients(g, recipe, shape),
+        |g, parameters| trace_optimizer(g, recipe, parameters),
+    )?;
+    Ok((session, ascent, update))
 }
 
 /// All that the result depends on, under the names of the options.
@@ -158,6 +173,16 @@ fn settings(recipe: &Recipe, from: Option<&Model>, data: &Dataset) -> Settings {
 /// # Errors
 /// What the engine reports.
 pub fn trace_update(g: &Graph, recipe: &Recipe, shape: [usize; 4]) -> Result<(), Failure> {
+    let parameters = trace_gradients(g, recipe, shape)?;
+    trace_optimizer(g, recipe, &parameters);
+    Ok(())
+}
+
+fn trace_gradients<'g>(
+    g: &'g Graph,
+    recipe: &Recipe,
+    shape: [usize; 4],
+) -> Result<Vec<Parameter<'g>>, Failure> {
     let images = g.state(IMAGES, shape);
     let labels = g.state_u32(LABELS, [shape[0]]);
     let seen = if recipe.attack.is_some() { images + g.state(PERTURBATION, shape) } else { images };
@@ -167,21 +192,34 @@ pub fn trace_update(g: &Graph, recipe: &Recipe, shape: [usize; 4]) -> Result<(),
     let right = logits.argmax(1).reshape([shape[0]]).to_f32().equals(labels.to_f32()).mean_all();
     trainer::observe(g, loss, right);
 
-    let parameters = scope.parameters();
-    let learned: Vec<_> = parameters.iter().filter(|p| p.kind.is_learned()).collect();
+    let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
     let values: Vec<_> = learned.iter().map(|p| p.value).collect();
     let gradients = g.gradient(loss, &values)?;
-    let trained: Vec<Parameter> = learned
-        .iter()
-        .zip(gradients)
-        .map(|(p, gradient)| Parameter { name: p.state.clone(), value: p.value, gradient, decay: true })
-        .collect();
-    let updated = recipe.optimizer.trace(g, &trained, g.state(LEARNING_RATE, []));
+    let parameter = |(p, gradient): (unperturb_nets::Parameter<'g>, _)| Parameter {
+        name: p.state,
+        value: p.value,
+        gradient,
+        decay: true,
+    };
+    Ok(learned.into_iter().zip(gradients).map(parameter).collect())
+}
+
+fn trace_optimizer<'g>(g: &'g Graph, recipe: &Recipe, parameters: &[Parameter<'g>]) {
+    let updated = recipe.optimizer.trace(g, parameters, g.state(LEARNING_RATE, []));
     if let Some(decay) = recipe.average {
-        // Running statistics are averaged as they were before this update.
-        let running = parameters.iter().filter(|p| !p.kind.is_learned()).map(|p| (p.state.as_str(), p.value));
-        let new = trained.iter().zip(&updated.values).map(|(p, &value)| (p.name.as_str(), value));
-        WeightAverage { decay }.trace(g, &new.chain(running).collect::<Vec<_>>());
+        // Running statistics are averaged as this program finds them, which is before a batch in one part changes them.
+        let running = classifier_specifications(&recipe.classifier);
+        let running: Vec<_> = running
+            .iter()
+            .filter(|specification| !specification.kind.is_learned())
+            .map(|specification| {
+                let name = format!("{NAME}/{}", specification.name);
+                let value = g.state(&name, specification.shape.clone());
+                (name, value)
+            })
+            .collect();
+        let new = parameters.iter().zip(&updated.values).map(|(p, &value)| (p.name.as_str(), value));
+        let all: Vec<_> = new.chain(running.iter().map(|(name, value)| (name.as_str(), *value))).collect();
+        WeightAverage { decay }.trace(g, &all);
     }
-    Ok(())
 }

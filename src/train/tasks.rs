@@ -7,6 +7,7 @@ use unperturb_engine::optim::{Adam, Optimizer, Parameter, Schedule, Sgd};
 use unperturb_engine::{Device, Graph, Session, Value};
 use unperturb_nets::{ContextEncoder, ContrastiveHead, Mode, RotationNet, Scope, Weights};
 
+use super::parts::{self, Update};
 use super::snapshot::Settings;
 use super::trainer::{self, Course, Keep, LEARNING_RATE, Next, Report, Trainer};
 use crate::Failure;
@@ -84,18 +85,27 @@ pub fn train(
 ) -> Result<Option<Weights>, Failure> {
     check_pictures(data, model, recipe)?;
     let name = recipe.net.task().to_string();
-    let shape = [recipe.batch, data.height(), data.width(), 3];
-    let graph = Graph::new();
-    trace_update(&graph, model, recipe, shape)?;
-    let mut session = Session::new(device);
-    let update = session.compile(&graph)?;
+    let (mut session, update) = parts::fitting(device, recipe.batch, |parts| {
+        let mut session = Session::new(device);
+        let shape = [recipe.batch / parts, data.height(), data.width(), 3];
+        let update = Update::compile(
+            &mut session,
+            parts,
+            |g| trace_gradients(g, model, recipe, shape),
+            |g, parameters| drop(recipe.optimizer().trace(g, parameters, g.state(LEARNING_RATE, []))),
+        )?;
+        Ok((session, update))
+    })?;
     let specifications = recipe.net.specifications();
     Weights::initial(&specifications, recipe.seed).load(&mut session, &name, &specifications)?;
     if recipe.net.task() == Task::Contrastive {
         model.load(&mut session)?;
     }
     if session.has(losses::ROTATION_LABELS) {
-        session.write_u32(losses::ROTATION_LABELS, &losses::rotation_label_values(recipe.batch))?;
+        session.write_u32(
+            losses::ROTATION_LABELS,
+            &losses::rotation_label_values(recipe.batch / update.parts),
+        )?;
     }
     let random = session.has(RANDOM).then(|| RANDOM.to_string());
     let mut trainer = Trainer {
@@ -114,7 +124,7 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: Schedule::one_cycle(),
         seed: recipe.seed,
-        settings: settings(recipe, model, data),
+        settings: settings(recipe, model, data).with("parts of a batch", trainer.update.parts),
     };
     if !trainer.run(&course, keep, report)? {
         return Ok(None);
@@ -147,8 +157,13 @@ fn settings(recipe: &Recipe, model: &Model, data: &Dataset) -> Settings {
     }
 }
 
-/// One update: the task's loss of the batch, gradients of the task's own net, optimiser.
-fn trace_update(g: &Graph, model: &Model, recipe: &Recipe, shape: [usize; 4]) -> Result<(), Failure> {
+/// The task's loss, and the gradients of the task's own net.
+fn trace_gradients<'g>(
+    g: &'g Graph,
+    model: &Model,
+    recipe: &Recipe,
+    shape: [usize; 4],
+) -> Result<Vec<Parameter<'g>>, Failure> {
     let images = g.state(IMAGES, shape);
     let scope = Scope::new(g, &recipe.net.task().to_string(), Mode::Train);
     let losses: Value = match &recipe.net {
@@ -166,12 +181,12 @@ fn trace_update(g: &Graph, model: &Model, recipe: &Recipe, shape: [usize; 4]) ->
     trainer::observe(g, loss, g.full([], 0.0));
     let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
     let values: Vec<_> = learned.iter().map(|p| p.value).collect();
-    let parameters: Vec<Parameter> = g
-        .gradient(loss, &values)?
-        .into_iter()
-        .zip(learned)
-        .map(|(gradient, p)| Parameter { name: p.state, value: p.value, gradient, decay: true })
-        .collect();
-    recipe.optimizer().trace(g, &parameters, g.state(LEARNING_RATE, []));
-    Ok(())
+    let gradients = g.gradient(loss, &values)?.into_iter().zip(learned);
+    let parameter = |(gradient, p): (_, unperturb_nets::Parameter<'g>)| Parameter {
+        name: p.state,
+        value: p.value,
+        gradient,
+        decay: true,
+    };
+    Ok(gradients.map(parameter).collect())
 }

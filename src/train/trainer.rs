@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use unperturb_data::Batches;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::optim::Schedule;
-use unperturb_engine::{Graph, Program, Session, Value};
+use unperturb_engine::{Graph, Session, Value};
 
+use super::parts::Update;
 use super::snapshot::{self, Position, Settings};
 use crate::Failure;
 use crate::attack::projected_gradient::{IMAGES, LABELS};
@@ -23,6 +24,8 @@ pub struct Report {
     pub step: u64,
     /// Updates in all.
     pub steps: u64,
+    /// Parts that each batch is taken in.
+    pub parts: usize,
     /// Means since the last one, at the end of an epoch: the loss and the share of right answers.
     pub epoch: Option<(f32, f32)>,
 }
@@ -77,9 +80,9 @@ pub struct Trainer<'d> {
     /// The session that holds the weights.
     pub session: Session,
     /// One update of the weights.
-    pub update: Program,
-    /// What runs before each update, for instance an attack. Snapshots hold what updates change, so it must not
-    /// depend on anything that it left behind in an earlier run.
+    pub update: Update,
+    /// What runs before each part of an update, for instance an attack. Snapshots hold what updates change, so it must
+    /// not depend on anything that it left behind in an earlier run.
     pub before: Before,
     /// States of random numbers, seeded anew for each update from the seed and its number; so snapshots do
     /// without them.
@@ -124,23 +127,19 @@ impl Trainer<'_> {
         while step < steps {
             let (epoch, batch) = ((step / per_epoch) as u32, (step % per_epoch) as usize);
             self.batches.fill(epoch, batch, &mut images, &mut labels)?;
-            self.session.write(IMAGES, &images)?;
-            if self.session.has(LABELS) {
-                self.session.write_u32(LABELS, &labels)?;
-            }
             self.session.write(LEARNING_RATE, &[course.rate(step, steps)])?;
             for name in &self.random {
                 let [low, high, ..] = Random::seeded(course.seed);
                 // The second counter word is the update, so that runs within one update may advance the first.
                 self.session.write_u32(name, &[low, high, 0, step as u32])?;
             }
-            (self.before)(&mut self.session)?;
-            self.session.run(&self.update, 1)?;
+            self.update(&images, &labels)?;
             step += 1;
 
             let ended = step % per_epoch == 0;
-            let epoch = if ended { Some(self.take_means(per_epoch)?) } else { None };
-            let next = report(Report { step, steps, epoch });
+            let epoch =
+                if ended { Some(self.take_means(per_epoch * self.update.parts as u64)?) } else { None };
+            let next = report(Report { step, steps, parts: self.update.parts, epoch });
             if next == Next::Stop || step % keep.every == 0 && step < steps {
                 let position = Position { settings: course.settings.clone(), step };
                 snapshot::write(&mut self.session, &states, &position, &keep.path)?;
@@ -152,20 +151,34 @@ impl Trainer<'_> {
         Ok(true)
     }
 
-    /// Everything that an update changes and that is not written anew before the next.
-    fn kept_states(&self) -> Vec<String> {
-        let changed = self.update.plan().assigned().map(|state| state.name.clone());
-        let mut names: Vec<String> = changed.filter(|name| !self.random.contains(name)).collect();
-        names.sort();
-        names
+    /// One update on a batch.
+    fn update(&mut self, images: &[f32], labels: &[u32]) -> Result<(), Failure> {
+        let part = labels.len() / self.update.parts;
+        for (images, labels) in images.chunks(part * self.picture_len).zip(labels.chunks(part)) {
+            self.session.write(IMAGES, images)?;
+            if self.session.has(LABELS) {
+                self.session.write_u32(LABELS, labels)?;
+            }
+            (self.before)(&mut self.session)?;
+            if let Some(accumulate) = &self.update.accumulate {
+                self.session.run(accumulate, 1)?;
+            }
+        }
+        Ok(self.session.run(&self.update.apply, 1)?)
     }
 
-    fn take_means(&mut self, updates: u64) -> Result<(f32, f32), Failure> {
+    /// Everything that an update changes and that is not written anew before the next.
+    fn kept_states(&self) -> Vec<String> {
+        let names = self.update.kept_states().into_iter();
+        names.filter(|name| !self.random.contains(name)).collect()
+    }
+
+    fn take_means(&mut self, parts: u64) -> Result<(f32, f32), Failure> {
         let sums = self.session.read(SUMS)?;
         self.session.write(SUMS, &[0.0, 0.0])?;
         if !sums[0].is_finite() {
             return Err(Failure::Diverged);
         }
-        Ok((sums[0] / updates as f32, sums[1] / updates as f32))
+        Ok((sums[0] / parts as f32, sums[1] / parts as f32))
     }
 }

@@ -3,6 +3,7 @@
 //! A target of its own: its allocator watches the heap of the whole process.
 
 mod heap;
+mod wide;
 
 use std::sync::{Mutex, MutexGuard, Once};
 
@@ -130,5 +131,38 @@ fn the_heap_of_the_cpu_holds_what_was_planned() {
         let lists = 2 * (heap::in_use() - before);
         eprintln!("{what}: peak {peak} lists {lists} planned {}", copy.peak_bytes());
         within_one_percent(what, (peak - lists) as u64, copy.peak_bytes());
+    }
+}
+
+/// Programs run one after another, so the second of a kind needs nothing, and a smaller one nothing but its states.
+#[test]
+fn programs_of_a_session_share_their_slabs() {
+    let _alone = alone();
+    for device in [Device::cpu(), gpu()] {
+        let (mut session, first) = prepared(&device, &training(4), 4);
+        let before = session.counters().allocated_bytes;
+        let second = session.compile(&training(4)).unwrap_or_else(|e| panic!("{device}: {e}"));
+        let parameters = second.plan().parameter_bytes();
+        assert_eq!(session.counters().allocated_bytes, before + parameters, "{device}");
+        // Both do the same work.
+        let mut losses = Vec::new();
+        for program in [&first, &second] {
+            session.poison();
+            session.run(program, 1).unwrap_or_else(|e| panic!("{device}: {e}"));
+            losses.push(session.read("loss").unwrap_or_else(|e| panic!("{device}: {e}"))[0]);
+        }
+        assert!(losses[0].is_finite() && losses[0] == losses[1], "{device}: {losses:?}");
+    }
+}
+
+#[test]
+fn a_session_keeps_to_its_limit() {
+    let _alone = alone();
+    for device in [Device::cpu(), gpu()] {
+        let plan = Session::new(&device).plan(&evaluation(8)).unwrap_or_else(|e| panic!("{device}: {e}"));
+        let room = |bytes: u64| Session::new(&device.clone().within(bytes)).compile(&evaluation(8));
+        assert!(room(plan.peak_bytes()).is_ok(), "{device}");
+        let error = room(plan.peak_bytes() - 1).expect_err("one byte is missing").to_string();
+        assert!(error.contains("memory budget") && error.contains("smaller batch"), "{error}");
     }
 }

@@ -26,8 +26,10 @@ impl Place {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_unperturb"));
-        // A layer of Mesa complains on standard error where there is no desktop.
-        command.env("NODEVICE_SELECT", "1").current_dir(self.folder.path()).args(arguments);
+        // A layer of Mesa complains on standard error where there is no desktop. Kernels are shared by all tests.
+        let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/kernels");
+        command.envs([("NODEVICE_SELECT", "1"), ("UNPERTURB_CACHE", cache)]);
+        command.current_dir(self.folder.path()).args(arguments);
         command
     }
 

@@ -1,6 +1,7 @@
 //! Short trainings whose nets know more than before.
 
 use std::path::Path;
+use std::process::Command;
 
 use unperturb::attack::projected_gradient::IMAGES;
 use unperturb::model::Model;
@@ -57,4 +58,24 @@ fn training_against_pgd_ends_in_a_net_that_can_be_read() {
         (model.classifier.architecture.to_string().as_str(), model.classifier.classes),
         ("wrn-10-1", 10)
     );
+}
+
+/// What fits only in parts is trained in parts, and says so.
+#[test]
+fn a_training_keeps_to_the_memory_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = "--data shapes --images 128 --net resnet8x4 --recipe fgsm --batch 64 --epochs 1 --ema 0.9";
+    let said = |name: &str, more: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unperturb"));
+        command.args(["train", "classifier", "--device", "cpu", "--out"]).arg(folder.path().join(name));
+        let output = command.args(format!("{options} {more}").split_whitespace()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, whole) = said("whole", "");
+    assert!(status == Some(0) && !whole.contains("parts"), "{whole}");
+    let (status, parts) = said("parts", "--memory 8MiB");
+    assert!(status == Some(0) && parts.contains("each batch of 64 is taken in "), "{parts}");
+    assert!(Model::read(&folder.path().join("parts")).is_ok());
+    let (status, none) = said("none", "--memory 100KiB");
+    assert!(status == Some(1) && none.contains("the memory budget has 100"), "{none}");
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use unperturb::attack::projected_gradient::IMAGES;
+use unperturb::train::parts::Update;
 use unperturb::train::snapshot::{Position, Settings, beside};
 use unperturb::train::trainer::{Course, Keep, LEARNING_RATE, Next, Trainer, observe};
 use unperturb_data::{Batches, OpenOptions, Split, open_with};
@@ -281,7 +282,7 @@ fn stopped_after_any_update_the_states_are_the_same() {
         random.advance();
         observe(&g, mean.mean_all(), mean.square().mean_all());
         let mut session = Session::new(&Device::cpu());
-        let update = session.compile(&g).unwrap();
+        let update = Update { parts: 1, accumulate: None, apply: session.compile(&g).unwrap() };
         let mut trainer = Trainer {
             session,
             update,

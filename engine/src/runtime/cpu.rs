@@ -41,14 +41,17 @@ const GUARD: [u32; 4] = [0x6775_6172; 4];
 #[derive(Default)]
 pub(crate) struct CpuBackend {
     states: Vec<Vec<u32>>,
+    /// The slabs of all programs.
+    slabs: Vec<Vec<u32>>,
     programs: Vec<Loaded>,
     counters: Counters,
 }
 
 struct Loaded {
     plan: Plan,
+    /// The backend's number of each of its states, and of each of its slabs.
     states: Vec<usize>,
-    slabs: Vec<Vec<u32>>,
+    slabs: Vec<usize>,
 }
 
 impl CpuBackend {
@@ -56,7 +59,12 @@ impl CpuBackend {
     fn run_once(&mut self, program: usize, mut after: impl FnMut(&Step)) {
         let Loaded { plan, states, slabs } = &mut self.programs[program];
         for step in &plan.steps {
-            let memory = Memory { states: &mut self.states, numbers: states, slabs };
+            let memory = Memory {
+                states: &mut self.states,
+                slabs: &mut self.slabs,
+                state_numbers: states,
+                slab_numbers: slabs,
+            };
             step.op.operation().cpu(&step.signature, memory.buffers(step));
             after(step);
         }
@@ -64,7 +72,7 @@ impl CpuBackend {
             let (Place::Slab(source), Place::State(target)) = (source, target) else {
                 unreachable!("the planner assigns from slabs to states")
             };
-            self.states[states[target]][..words].copy_from_slice(&slabs[source][..words]);
+            self.states[states[target]][..words].copy_from_slice(&self.slabs[slabs[source]][..words]);
         }
         self.counters.runs += 1;
         self.counters.launches += plan.steps.len() as u64;
@@ -89,6 +97,12 @@ impl Backend for CpuBackend {
         Ok(())
     }
 
+    fn add_slab(&mut self, words: usize) -> Result<(), EngineError> {
+        let buffer = self.allocate(words)?;
+        self.slabs.push(buffer);
+        Ok(())
+    }
+
     fn write(&mut self, state: usize, words: &[u32]) -> Result<(), EngineError> {
         self.states[state][..words.len()].copy_from_slice(words);
         Ok(())
@@ -100,6 +114,10 @@ impl Backend for CpuBackend {
         Ok(buffer[..buffer.len() - GUARD.len()].to_vec())
     }
 
+    fn prepare(&self, _: &Trace) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     fn plan(&self, trace: &Trace) -> Plan {
         Plan::new(trace, |op, signature| match op.operation().cpu_scratch(signature) {
             0 => vec![],
@@ -107,13 +125,11 @@ impl Backend for CpuBackend {
         })
     }
 
-    fn expect_room(&self, plan: &Plan, new_states: &[&State]) -> Result<(), EngineError> {
-        let states = new_states.iter().map(|state| 4 * state.ty.words() as u64);
-        expect_available(plan.slab_bytes() + states.sum::<u64>())
+    fn expect_room(&self, sizes: &[u64]) -> Result<(), EngineError> {
+        expect_available(sizes.iter().sum())
     }
 
-    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
-        let slabs = plan.slabs.iter().map(|&words| self.allocate(words)).collect::<Result<_, _>>()?;
+    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<(), EngineError> {
         self.programs.push(Loaded { plan, states, slabs });
         Ok(())
     }
@@ -144,15 +160,14 @@ impl Backend for CpuBackend {
     }
 
     fn poison(&mut self) {
-        for slab in self.programs.iter_mut().flat_map(|program| &mut program.slabs) {
+        for slab in &mut self.slabs {
             let words = slab.len() - GUARD.len();
             slab[..words].fill(f32::NAN.to_bits());
         }
     }
 
     fn check_guards(&mut self) -> Result<(), EngineError> {
-        let slabs = self.programs.iter().flat_map(|program| &program.slabs);
-        match self.states.iter().chain(slabs).position(|buffer| !buffer.ends_with(&GUARD)) {
+        match self.states.iter().chain(&self.slabs).position(|buffer| !buffer.ends_with(&GUARD)) {
             None => Ok(()),
             Some(index) if index < self.states.len() => Err(EngineError::Overrun(format!("state {index}"))),
             Some(index) => Err(EngineError::Overrun(format!("slab {}", index - self.states.len()))),
@@ -163,15 +178,16 @@ impl Backend for CpuBackend {
 /// All memory that a step may name.
 struct Memory<'a> {
     states: &'a mut [Vec<u32>],
-    numbers: &'a [usize],
     slabs: &'a mut [Vec<u32>],
+    state_numbers: &'a [usize],
+    slab_numbers: &'a [usize],
 }
 
 impl<'a> Memory<'a> {
     fn pointer(&mut self, place: Place) -> *mut u32 {
         match place {
-            Place::State(index) => self.states[self.numbers[index]].as_mut_ptr(),
-            Place::Slab(index) => self.slabs[index].as_mut_ptr(),
+            Place::State(index) => self.states[self.state_numbers[index]].as_mut_ptr(),
+            Place::Slab(index) => self.slabs[self.slab_numbers[index]].as_mut_ptr(),
         }
     }
 
@@ -202,8 +218,8 @@ impl<'a> Memory<'a> {
 
     fn words(&self, place: Place) -> usize {
         match place {
-            Place::State(index) => self.states[self.numbers[index]].len(),
-            Place::Slab(index) => self.slabs[index].len(),
+            Place::State(index) => self.states[self.state_numbers[index]].len(),
+            Place::Slab(index) => self.slabs[self.slab_numbers[index]].len(),
         }
     }
 }

@@ -9,10 +9,10 @@ mod memory;
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, readable_bytes};
 use crate::graph::{Graph, State, Trace};
 use crate::optimize;
-use crate::plan::Plan;
+use crate::plan::{Plan, reuse};
 use crate::shape::{DType, Type};
 
 /// Where programs run.
@@ -22,6 +22,8 @@ pub enum Device {
     Cpu,
     /// A GPU through Vulkan, Metal or DirectX 12.
     Gpu(gpu::GpuDevice),
+    /// A device of whose memory a session may take only so many bytes.
+    Limited(Box<Device>, u64),
 }
 
 impl Device {
@@ -59,6 +61,20 @@ impl Device {
         match self {
             Device::Cpu => Box::new(cpu::CpuBackend::default()),
             Device::Gpu(device) => Box::new(gpu::GpuBackend::new(device.clone())),
+            Device::Limited(device, _) => device.backend(),
+        }
+    }
+
+    /// This device, of whose memory a session may take only `bytes`: programs beyond that are refused.
+    pub fn within(self, bytes: u64) -> Device {
+        Device::Limited(Box::new(self), bytes)
+    }
+
+    /// Bytes that a session may take, if there is a limit.
+    pub fn limit(&self) -> Option<u64> {
+        match self {
+            Device::Cpu | Device::Gpu(_) => None,
+            Device::Limited(device, bytes) => Some(device.limit().map_or(*bytes, |other| other.min(*bytes))),
         }
     }
 }
@@ -68,6 +84,7 @@ impl fmt::Display for Device {
         match self {
             Device::Cpu => write!(f, "cpu ({} threads)", rayon::current_num_threads()),
             Device::Gpu(device) => write!(f, "{device}"),
+            Device::Limited(device, _) => write!(f, "{device}"),
         }
     }
 }
@@ -108,18 +125,21 @@ pub struct KernelTime {
 pub(crate) trait Backend: Send {
     /// Makes a state of zeros; states are numbered in the order they are made.
     fn add_state(&mut self, state: &State) -> Result<(), EngineError>;
+    /// Makes a slab of zeros, at least one word; slabs are numbered in the order they are made.
+    fn add_slab(&mut self, words: usize) -> Result<(), EngineError>;
     /// Replaces the contents of a state.
     fn write(&mut self, state: usize, words: &[u32]) -> Result<(), EngineError>;
     /// Copies the contents of a state to the host.
     fn read(&mut self, state: usize) -> Result<Vec<u32>, EngineError>;
+    /// Finds out what is still to be found out about the operations of a program before it is planned.
+    fn prepare(&self, trace: &Trace) -> Result<(), EngineError>;
     /// Plans a program for this runtime.
     fn plan(&self, trace: &Trace) -> Plan;
-    /// Refuses a program, and the states it would add, if it can be told that the device does not
-    /// hold them.
-    fn expect_room(&self, plan: &Plan, new_states: &[&State]) -> Result<(), EngineError>;
-    /// Makes a program's buffers and kernels; programs are numbered in the order they are made.
-    /// `states` gives the session's number for each state of the plan.
-    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError>;
+    /// Refuses buffers of these sizes, in bytes, if it can be told that the device does not hold them.
+    fn expect_room(&self, sizes: &[u64]) -> Result<(), EngineError>;
+    /// Makes a program's kernels; programs are numbered in the order they are made. `states` and `slabs` give the
+    /// number of each state and slab of the plan.
+    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<(), EngineError>;
     /// Runs a program `times` times, without a readback or an allocation.
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError>;
     /// Waits until all that was asked for is done.
@@ -139,7 +159,11 @@ pub struct Session {
     backend: Box<dyn Backend>,
     names: HashMap<String, usize>,
     types: Vec<Type>,
+    /// Sizes in words of the slabs that its programs share.
+    slabs: Vec<usize>,
     programs: usize,
+    /// Bytes that its buffers may take in all.
+    limit: Option<u64>,
 }
 
 /// A compiled program of one session.
@@ -159,7 +183,14 @@ impl Program {
 impl Session {
     /// An empty session on `device`.
     pub fn new(device: &Device) -> Session {
-        Session { backend: device.backend(), names: HashMap::new(), types: Vec::new(), programs: 0 }
+        Session {
+            backend: device.backend(),
+            names: HashMap::new(),
+            types: Vec::new(),
+            slabs: Vec::new(),
+            programs: 0,
+            limit: device.limit(),
+        }
     }
 
     /// Optimizes and plans `graph` and makes its buffers and kernels. States that other programs of
@@ -171,11 +202,20 @@ impl Session {
         self.compile_trace(&optimize::optimize(graph.trace()?))
     }
 
+    /// What [`compile`](Session::compile) plans for `graph`, without making anything: how much memory it would take.
+    ///
+    /// # Errors
+    /// The first error met while tracing.
+    pub fn plan(&self, graph: &Graph) -> Result<Plan, EngineError> {
+        Ok(self.backend.plan(&optimize::optimize(graph.trace()?)))
+    }
+
     /// Plans `trace` as it is and makes its buffers and kernels: what optimized programs are held to.
     ///
     /// # Errors
     /// As [`compile`](Session::compile).
     pub fn compile_trace(&mut self, trace: &Trace) -> Result<Program, EngineError> {
+        self.backend.prepare(trace)?;
         let plan = self.backend.plan(trace);
         for state in &plan.states {
             if let Some(&known) = self.names.get(&state.name)
@@ -185,8 +225,12 @@ impl Session {
                 return Err(EngineError::StateConflict { name, first, second: state.ty.clone() });
             }
         }
-        let new = |state: &&State| !self.names.contains_key(&state.name);
-        self.backend.expect_room(&plan, &plan.states.iter().filter(new).collect::<Vec<_>>())?;
+        let new_states = plan.states.iter().filter(|state| !self.names.contains_key(&state.name));
+        let (slabs, new_slabs) = reuse(&self.slabs, &plan.slabs);
+        let new_words = new_states.map(|state| state.ty.words()).chain(new_slabs.iter().copied());
+        let sizes: Vec<u64> = new_words.map(|words| 4 * words as u64).collect();
+        self.expect_within_limit(sizes.iter().sum::<u64>() + plan.parameter_bytes())?;
+        self.backend.expect_room(&sizes)?;
         let mut states = Vec::new();
         for state in &plan.states {
             let number = match self.names.get(&state.name) {
@@ -200,9 +244,25 @@ impl Session {
             };
             states.push(number);
         }
-        self.backend.load(plan.clone(), states)?;
+        for words in new_slabs {
+            self.backend.add_slab(words)?;
+            self.slabs.push(words);
+        }
+        self.backend.load(plan.clone(), states, slabs)?;
         self.programs += 1;
         Ok(Program { index: self.programs - 1, plan })
+    }
+
+    fn expect_within_limit(&self, more: u64) -> Result<(), EngineError> {
+        let taken = self.backend.counters().allocated_bytes;
+        match self.limit {
+            Some(limit) if taken + more > limit => Err(EngineError::OutOfMemory {
+                device: "the memory budget".into(),
+                needed: readable_bytes(taken + more),
+                available: readable_bytes(limit),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Runs `program` `times` times in a row. Nothing is read back and nothing allocated.

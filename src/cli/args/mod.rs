@@ -16,7 +16,7 @@ pub use evaluate::{
 pub use train::{ClassifierTrainingArgs, Recipe, Schedule, TaskTrainingArgs, TrainCommand};
 
 use super::Error;
-use super::values::{DeviceChoice, Precision};
+use super::values::{DeviceChoice, MemorySize, Precision};
 
 /// Repairs adversarial images at test time by self-supervision, and measures what that wins back and costs.
 #[derive(Debug, Clone, Parser)]
@@ -51,6 +51,10 @@ pub struct Global {
     /// Show no progress
     #[arg(long, global = true)]
     pub quiet: bool,
+
+    /// The most memory that a computation may take, such as 512MiB or 2GiB: larger batches are divided
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub memory: Option<MemorySize>,
 
     /// Storage on the device
     #[arg(long, global = true, value_name = "PRECISION", default_value_t)]

@@ -25,13 +25,13 @@ fn the_definitions_are_sound() {
 #[test]
 fn global_options_stand_before_or_after_the_command() {
     for line in [
-        "unperturb --device gpu:1 --seed 7 --json r.json --quiet --precision f16 devices",
-        "unperturb devices --device gpu:1 --seed 7 --json r.json --quiet --precision f16",
-        "unperturb --device gpu:1 --seed 7 data --quiet --precision f16 fetch cifar10 --json r.json",
+        "unperturb --device gpu:1 --seed 7 --json r.json --quiet --precision f16 --memory 2GiB devices",
+        "unperturb devices --device gpu:1 --seed 7 --json r.json --quiet --precision f16 --memory 2GiB",
+        "unperturb --device gpu:1 --seed 7 data --quiet --precision f16 fetch cifar10 --json r.json --memory 2GiB",
     ] {
-        let Global { device, seed, json, quiet, precision } = parse(line).unwrap().global;
+        let Global { device, seed, json, quiet, memory, precision } = parse(line).unwrap().global;
         assert_eq!((device, seed, quiet, precision), (DeviceChoice::Gpu(Some(1)), 7, true, Precision::F16));
-        assert_eq!(json, Some(PathBuf::from("r.json")));
+        assert_eq!((json, memory), (Some(PathBuf::from("r.json")), Some(MemorySize(2 << 30))));
     }
     let global = parse("unperturb devices").unwrap().global;
     assert_eq!((global.device, global.seed, global.quiet), (DeviceChoice::Auto, 0, false));
@@ -159,5 +159,17 @@ proptest! {
         if let Err(error) = Arguments::try_parse_from(line) {
             prop_assert!(error.exit_code() == 0 || !sentence(&error).contains('\n'));
         }
+    }
+}
+
+#[test]
+fn sizes_of_memory_have_a_unit() {
+    let size = |text: &str| text.parse::<MemorySize>().map(|size| size.0);
+    assert_eq!(size("512MiB"), Ok(512 << 20));
+    assert_eq!(size("1.5 GiB"), Ok(3 << 29));
+    assert_eq!(size("2gb"), Ok(2_000_000_000));
+    assert_eq!(size("64KiB"), Ok(1 << 16));
+    for wrong in ["", "512", "MiB", "0GiB", "-1GiB", "1e9GB", "1.2.3GB", "NaNGB", "99999999999GiB"] {
+        assert!(size(wrong).is_err(), "{wrong}");
     }
 }

@@ -7,6 +7,7 @@ use super::buffers::{Allocator, Tensor, overrun};
 use super::pace::Pace;
 use super::profile;
 use super::program::{Program, parameter_words};
+use super::variants::Pick;
 use crate::error::EngineError;
 use crate::graph::{State, Trace};
 use crate::plan::Plan;
@@ -17,6 +18,8 @@ pub(crate) struct GpuBackend {
     device: GpuDevice,
     allocator: Allocator,
     states: Vec<Tensor>,
+    /// The slabs of all programs.
+    slabs: Vec<Tensor>,
     programs: Vec<Program>,
     pace: Pace,
 }
@@ -27,6 +30,7 @@ impl GpuBackend {
             allocator: Allocator { device: device.clone(), counters: Counters::default() },
             device,
             states: Vec::new(),
+            slabs: Vec::new(),
             programs: Vec::new(),
             pace: Pace::default(),
         }
@@ -36,6 +40,11 @@ impl GpuBackend {
 impl Backend for GpuBackend {
     fn add_state(&mut self, state: &State) -> Result<(), EngineError> {
         self.states.push(self.allocator.tensor(&state.name, state.ty.words())?);
+        Ok(())
+    }
+
+    fn add_slab(&mut self, words: usize) -> Result<(), EngineError> {
+        self.slabs.push(self.allocator.tensor("slab", words)?);
         Ok(())
     }
 
@@ -50,22 +59,26 @@ impl Backend for GpuBackend {
         self.device.staging().read(&self.device, &[self.states[state].span()])
     }
 
+    fn prepare(&self, trace: &Trace) -> Result<(), EngineError> {
+        if self.device.pick() == Pick::Fastest { self.device.tune(trace) } else { Ok(()) }
+    }
+
     fn plan(&self, trace: &Trace) -> Plan {
         let mut plan = Plan::new(trace, |op, signature| self.device.lower(op, signature).scratch);
         plan.parameter_words = parameter_words(&plan, &self.device);
         plan
     }
 
-    fn expect_room(&self, plan: &Plan, new_states: &[&State]) -> Result<(), EngineError> {
-        let states = new_states.iter().map(|state| state.ty.words());
-        let sizes = plan.slabs.iter().copied().chain(states).map(|words| 4 * words as u64);
-        self.device.expect_room(&sizes.collect::<Vec<_>>())
+    fn expect_room(&self, sizes: &[u64]) -> Result<(), EngineError> {
+        self.device.expect_room(sizes)
     }
 
-    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
+    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<(), EngineError> {
         let states: Vec<&Tensor> = states.iter().map(|&state| &self.states[state]).collect();
-        self.programs.push(Program::new(&self.device, &mut self.allocator, &plan, &states)?);
+        let slabs: Vec<&Tensor> = slabs.iter().map(|&slab| &self.slabs[slab]).collect();
+        self.programs.push(Program::new(&self.device, &mut self.allocator, &plan, &states, &slabs)?);
         self.pace.add_program();
+        self.device.remember();
         Ok(())
     }
 
@@ -120,13 +133,11 @@ impl Backend for GpuBackend {
 
     fn poison(&mut self) {
         // A failure is kept by the device and told by the next call that can.
-        let slabs = self.programs.iter().flat_map(|program| &program.slabs);
-        slabs.for_each(|slab| slab.poison(self.device.queue()));
+        self.slabs.iter().for_each(|slab| slab.poison(self.device.queue()));
     }
 
     fn check_guards(&mut self) -> Result<(), EngineError> {
-        let slabs = self.programs.iter().flat_map(|program| &program.slabs);
-        let tensors: Vec<&Tensor> = self.states.iter().chain(slabs).collect();
+        let tensors: Vec<&Tensor> = self.states.iter().chain(&self.slabs).collect();
         match overrun(&self.device, &tensors)? {
             None => Ok(()),
             Some(index) if index < self.states.len() => Err(EngineError::Overrun(format!("state {index}"))),

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use wgpu::{DeviceDescriptor, ErrorFilter, Features, MemoryHints, PollError, PollType, SubmissionIndex};
 
 use super::adapters::{self, AdapterKind, AdapterReport};
+use super::choices::Choices;
 use super::pipelines::Pipelines;
 use super::staging::Staging;
+use super::store::Store;
+use super::variants::Pick;
 use crate::error::{EngineError, readable_bytes};
 use crate::runtime::memory::{expect_available, out_of_memory};
 
@@ -22,8 +26,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(Clone)]
 pub struct GpuDevice {
     shared: Arc<Shared>,
-    /// The variant of operations to take where there is a choice.
-    preferred: Option<&'static str>,
+    pick: Pick,
 }
 
 struct Shared {
@@ -32,6 +35,8 @@ struct Shared {
     queue: wgpu::Queue,
     limits: wgpu::Limits,
     pipelines: Pipelines,
+    choices: Choices,
+    store: OnceLock<Store>,
     staging: Staging,
     fault: Arc<Mutex<Option<String>>>,
 }
@@ -73,7 +78,8 @@ impl GpuDevice {
                 & (Features::TIMESTAMP_QUERY
                     | Features::TIMESTAMP_QUERY_INSIDE_PASSES
                     | Features::SUBGROUP
-                    | Features::SHADER_F16),
+                    | Features::SHADER_F16
+                    | Features::PIPELINE_CACHE),
             required_limits: limits.clone(),
             // Few large buffers: large shared blocks would only be waste.
             memory_hints: MemoryHints::MemoryUsage,
@@ -90,11 +96,18 @@ impl GpuDevice {
         device.set_device_lost_callback(move |_, message| {
             lock(&record).get_or_insert(format!("the device was lost: {message}"));
         });
-        let (pipelines, staging) = (Pipelines::default(), Staging::default());
-        Ok(GpuDevice {
-            shared: Arc::new(Shared { report, device, queue, limits, pipelines, staging, fault }),
-            preferred: None,
-        })
+        let shared = Shared {
+            report,
+            device,
+            queue,
+            limits,
+            pipelines: Pipelines::default(),
+            choices: Choices::default(),
+            store: OnceLock::new(),
+            staging: Staging::default(),
+            fault,
+        };
+        Ok(GpuDevice { shared: Arc::new(shared), pick: Pick::First })
     }
 
     /// What there is to know of its adapter.
@@ -104,11 +117,38 @@ impl GpuDevice {
 
     /// The same device, which takes the variant of that name wherever an operation has it.
     pub fn preferring(&self, name: &'static str) -> GpuDevice {
-        GpuDevice { preferred: Some(name), ..self.clone() }
+        GpuDevice { pick: Pick::Named(name), ..self.clone() }
     }
 
-    pub(super) fn preferred(&self) -> Option<&'static str> {
-        self.preferred
+    /// The same device, which measures the variants of operations when a program is compiled, in at most a few
+    /// seconds, and takes the fastest from then on.
+    pub fn tuned(&self) -> GpuDevice {
+        GpuDevice { pick: Pick::Fastest, ..self.clone() }
+    }
+
+    /// Keeps compiled kernels and the choices of [`tuned`](GpuDevice::tuned) devices in `folder` from now on, and takes
+    /// what an earlier process kept there. A process keeps them in one folder: later calls change nothing.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written to.
+    pub fn keep_in(&self, folder: &Path) -> Result<(), unperturb_files::WriteError> {
+        let store = Store::new(folder, self.report())?;
+        if self.shared.store.set(store).is_ok() {
+            self.recall();
+        }
+        Ok(())
+    }
+
+    pub(super) fn pick(&self) -> Pick {
+        self.pick
+    }
+
+    pub(super) fn choices(&self) -> &Choices {
+        &self.shared.choices
+    }
+
+    pub(super) fn store(&self) -> Option<&Store> {
+        self.shared.store.get()
     }
 
     pub(super) fn wgpu(&self) -> &wgpu::Device {
@@ -208,6 +248,9 @@ impl fmt::Display for GpuDevice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let AdapterReport { index, name, api, .. } = self.report();
         write!(f, "gpu:{index} {name} ({api})")?;
-        self.preferred.map_or(Ok(()), |variant| write!(f, ", {variant} kernels"))
+        match self.pick {
+            Pick::Named(variant) => write!(f, ", {variant} kernels"),
+            Pick::First | Pick::Fastest => Ok(()),
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod adapters;
 mod backend;
 mod buffers;
+mod choices;
 mod device;
 mod interface;
 mod launch;
@@ -14,6 +15,8 @@ mod program;
 #[cfg(test)]
 mod shaders;
 mod staging;
+mod store;
+mod tuner;
 mod unroll;
 mod variants;
 

@@ -1,13 +1,14 @@
 //! Shaders become pipelines once for each source.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rayon::prelude::*;
 use wgpu::{
     BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferSize,
-    ComputePipeline, ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayoutDescriptor,
-    ShaderModule, ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
+    ComputePipeline, ComputePipelineDescriptor, Features, PipelineCache, PipelineCacheDescriptor,
+    PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor,
+    ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
 use super::device::{GpuDevice, lock};
@@ -31,6 +32,8 @@ type Key = (String, Vec<Access>);
 #[derive(Default)]
 pub(super) struct Pipelines {
     known: Mutex<HashMap<Key, Arc<Pipeline>>>,
+    /// What the driver keeps of them.
+    cache: OnceLock<PipelineCache>,
 }
 
 /// The whole shader of `launch`.
@@ -52,7 +55,9 @@ impl Pipelines {
         missing.retain(|key, _| !lock(&self.known).contains_key(*key));
         let made: Vec<(&Key, Pipeline)> = missing
             .into_par_iter()
-            .map(|(key, launch)| compile(device, launch, &key.0).map(|pipeline| (key, pipeline)))
+            .map(|(key, launch)| {
+                compile(device, launch, &key.0, self.cache.get()).map(|pipeline| (key, pipeline))
+            })
             .collect::<Result<_, _>>()?;
         let mut known = lock(&self.known);
         for (key, pipeline) in made {
@@ -61,23 +66,60 @@ impl Pipelines {
         }
         Ok(keys.iter().map(|key| known[key].clone()).collect())
     }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        lock(&self.known).len()
+    }
+
+    /// Lets the driver keep what it compiles from now on, and gives it what it kept in an earlier process. Where it has
+    /// no such cache, nothing happens.
+    ///
+    /// # Safety
+    /// `kept` is what [`kept`](Pipelines::kept) returned on such a device, or None.
+    pub unsafe fn keep(&self, device: &GpuDevice, kept: Option<&[u8]>) -> Result<(), EngineError> {
+        if !device.wgpu().features().contains(Features::PIPELINE_CACHE) {
+            return Ok(());
+        }
+        let descriptor = PipelineCacheDescriptor { label: Some("kernels"), data: kept, fallback: true };
+        // SAFETY: as demanded of the caller.
+        let cache = device.guarded(0, || unsafe { device.wgpu().create_pipeline_cache(&descriptor) })?;
+        self.cache.get_or_init(|| cache);
+        Ok(())
+    }
+
+    /// What the driver wants to have kept.
+    pub fn kept(&self) -> Option<Vec<u8>> {
+        self.cache.get().and_then(PipelineCache::get_data)
+    }
 }
 
-fn compile(device: &GpuDevice, launch: &Launch, source: &str) -> Result<Pipeline, EngineError> {
+fn compile(
+    device: &GpuDevice,
+    launch: &Launch,
+    source: &str,
+    cache: Option<&PipelineCache>,
+) -> Result<Pipeline, EngineError> {
     let refused = |message: String| {
         let label = launch.label;
         let message = format!("the shader of '{label}' is refused: {message}\n{}", numbered(source));
         EngineError::Gpu(message)
     };
     let bindings = interface::declared(launch, source).map_err(refused)?;
-    let compiled = device.guarded(0, || make(device.wgpu(), launch.label, &bindings, source));
+    let compiled = device.guarded(0, || make(device.wgpu(), launch.label, &bindings, source, cache));
     compiled.map_err(|error| match error {
         EngineError::Gpu(message) => refused(message),
         other => other,
     })
 }
 
-fn make(device: &wgpu::Device, label: &str, bindings: &[Declared], source: &str) -> Pipeline {
+fn make(
+    device: &wgpu::Device,
+    label: &str,
+    bindings: &[Declared],
+    source: &str,
+    cache: Option<&PipelineCache>,
+) -> Pipeline {
     let module = shader_module(device, label, source);
     let label = Some(label);
     let entries: Vec<BindGroupLayoutEntry> = bindings
@@ -111,7 +153,7 @@ fn make(device: &wgpu::Device, label: &str, bindings: &[Declared], source: &str)
             zero_initialize_workgroup_memory: cfg!(debug_assertions),
             ..Default::default()
         },
-        cache: None,
+        cache,
     });
     Pipeline { pipeline, layout }
 }

@@ -18,7 +18,6 @@ use crate::plan::{Place, Plan, Step};
 
 /// What a run of a program does.
 pub(super) struct Program {
-    pub slabs: Vec<Tensor>,
     dispatches: Vec<Dispatch>,
     assigns: Vec<Assign>,
 }
@@ -57,19 +56,17 @@ pub(super) fn parameter_words(plan: &Plan, device: &GpuDevice) -> usize {
 }
 
 impl Program {
-    /// Makes the slabs of `plan`, compiles its shaders and binds them. `states` holds each state of
-    /// the plan.
+    /// Compiles the shaders of `plan` and binds them to its states and slabs.
     pub fn new(
         device: &GpuDevice,
         allocator: &mut Allocator,
         plan: &Plan,
         states: &[&Tensor],
+        slabs: &[&Tensor],
     ) -> Result<Program, EngineError> {
         let lowered = lower(plan, device);
         let launches: Vec<&Launch> = lowered.iter().flat_map(|lowered| &lowered.launches).collect();
         let pipelines = device.pipelines().get(device, &launches)?;
-        let slabs: Vec<Tensor> =
-            plan.slabs.iter().map(|&words| allocator.tensor("slab", words)).collect::<Result<_, _>>()?;
         let buffer = |place: Place| match place {
             Place::State(index) => &states[index].buffer,
             Place::Slab(index) => &slabs[index].buffer,
@@ -99,7 +96,7 @@ impl Program {
                 bytes: 4 * words as u64,
             })
             .collect();
-        Ok(Program { slabs, dispatches, assigns })
+        Ok(Program { dispatches, assigns })
     }
 
     /// How many dispatches a run makes.
@@ -204,7 +201,7 @@ mod tests {
     }
 
     /// A kernel that writes `words` words into a tensor of `size`.
-    fn filling(device: &GpuDevice, words: usize, size: usize) -> Result<Program, EngineError> {
+    fn filling(device: &GpuDevice, words: usize, size: usize) -> Result<(Program, Tensor), EngineError> {
         let source = "@group(0) @binding(1) var<storage, read_write> y: array<u32>;
             @compute @workgroup_size(1)
             fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
@@ -220,10 +217,10 @@ mod tests {
         let mut allocator = Allocator { device: device.clone(), counters: Counters::default() };
         let pipeline = device.pipelines().get(device, &[&launch])?.remove(0);
         let parameters = allocator.uniform("parameters", &[words as u32, 0, 0, 0])?;
-        let slabs = vec![allocator.tensor("slab", size)?];
-        let resources = vec![parameters.as_entire_binding(), slabs[0].buffer.as_entire_binding()];
+        let filled = allocator.tensor("filled", size)?;
+        let resources = vec![parameters.as_entire_binding(), filled.buffer.as_entire_binding()];
         let dispatches = vec![Dispatch::new(device, &launch, pipeline, resources)?];
-        Ok(Program { slabs, dispatches, assigns: vec![] })
+        Ok((Program { dispatches, assigns: vec![] }, filled))
     }
 
     fn run(device: &GpuDevice, program: &Program) -> Result<(), EngineError> {
@@ -241,11 +238,11 @@ mod tests {
     fn a_write_past_the_end_is_found() {
         let device = GpuDevice::open(None).expect("GPU tests need an adapter");
         let overrun_after = |written: usize| {
-            let program = filling(&device, written, 8).expect("binds");
+            let (program, filled) = filling(&device, written, 8).expect("binds");
             run(&device, &program).expect("runs");
-            let words = device.staging().read(&device, &[program.slabs[0].span()]).expect("reads");
+            let words = device.staging().read(&device, &[filled.span()]).expect("reads");
             assert_eq!(words, [written as u32; 8]);
-            super::super::buffers::overrun(&device, &[&program.slabs[0]]).expect("reads")
+            super::super::buffers::overrun(&device, &[&filled]).expect("reads")
         };
         assert_eq!(overrun_after(8), None);
         assert_eq!(overrun_after(9), Some(0));
@@ -255,14 +252,14 @@ mod tests {
     fn a_lost_device_is_an_error_and_not_a_panic() {
         let (adapter, report) = super::super::adapters::find(None).expect("GPU tests need an adapter");
         let device = GpuDevice::request(adapter, report.clone()).expect("opens");
-        let program = filling(&device, 8, 8).expect("binds");
+        let (program, filled) = filling(&device, 8, 8).expect("binds");
         run(&device, &program).expect("runs");
         device.wgpu().destroy();
         for _ in 0..2 {
             let error = run(&device, &program).expect_err("the device is gone");
             assert!(error.to_string().contains("lost"), "{error}");
         }
-        assert!(device.staging().read(&device, &[program.slabs[0].span()]).is_err());
+        assert!(device.staging().read(&device, &[filled.span()]).is_err());
         assert!(filling(&device, 8, 8).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The ways in which an operation can run, and the one that a device takes.
 
 use super::adapters::{AdapterKind, AdapterReport};
+use super::choices::Subject;
 use super::device::GpuDevice;
 use super::launch::Lowered;
 use crate::error::EngineError;
@@ -16,6 +17,20 @@ pub struct Variant {
     pub name: &'static str,
     /// What it launches.
     pub lowered: Lowered,
+    /// Whether it may be the fastest on such an adapter, so that it is worth measuring. Others run only where they
+    /// are asked for by name, as tests do.
+    pub contends: bool,
+}
+
+/// Which variant of each operation a device takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// The one that is likely best.
+    First,
+    /// The one of that name where there is one.
+    Named(&'static str),
+    /// The one that was measured to be the fastest.
+    Fastest,
 }
 
 /// The variant that runs on every adapter.
@@ -24,7 +39,7 @@ pub const PORTABLE: &str = "portable";
 impl Variant {
     /// The variant that runs everywhere.
     pub fn portable(lowered: Lowered) -> Self {
-        Variant { name: PORTABLE, lowered }
+        Variant { name: PORTABLE, lowered, contends: true }
     }
 }
 
@@ -79,7 +94,12 @@ impl GpuDevice {
     /// What `op` launches on this device.
     pub(super) fn lower(&self, op: &Op, signature: &Signature) -> Lowered {
         let mut variants = op.operation().gpu_variants(signature, &Abilities::of(self.report()));
-        let preferred = variants.iter().position(|variant| Some(variant.name) == self.preferred());
-        variants.swap_remove(preferred.unwrap_or(0)).lowered
+        let picked = match self.pick() {
+            Pick::First => None,
+            Pick::Named(name) => Some(name.to_owned()),
+            Pick::Fastest => self.choices().get(&Subject::new(op.operation().name(), &variants)),
+        };
+        let picked = picked.and_then(|name| variants.iter().position(|variant| variant.name == name));
+        variants.swap_remove(picked.unwrap_or(0)).lowered
     }
 }

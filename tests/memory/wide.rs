@@ -1,0 +1,54 @@
+//! What an attack step on a large net would take, planned and not run.
+
+use unperturb_engine::ops::Op;
+use unperturb_engine::ops::norms::Ball;
+use unperturb_engine::{Device, Graph, Session};
+use unperturb_nets::{Mode, Scope, WideResNet};
+
+use crate::gpu;
+
+const BATCH: usize = 64;
+
+/// What PyTorch 2.1 keeps for the backward pass of the same step in evaluation mode: its saved tensors, which are the
+/// operands of batch norms and of convolutions (`tests/golden/saved_tensors.py`), beside the weights. Its gradients and
+/// the memory that its kernels work in come on top.
+const PYTORCH_MIB: f64 = 1128.8 + 139.2;
+
+/// A step of PGD on wrn-28-10.
+fn step(batch: usize) -> Graph {
+    let net = WideResNet { depth: 28, widen: 10, classes: 10 };
+    let shape = [batch, 32, 32, 3];
+    let g = Graph::new();
+    let (images, perturbation) = (g.state("images", shape), g.state("perturbation", shape));
+    let scope = Scope::new(&g, "net", Mode::Evaluate);
+    let logits = net.trace(&scope, images + perturbation).logits;
+    let loss = logits.cross_entropy(g.state_u32("labels", [batch]), 0.0).sum_all();
+    let gradient = g.gradient(loss, &[perturbation]).expect("differentiable")[0];
+    let moved = (perturbation + gradient.sign() * (2.0 / 255.0)).project(Ball::Linf(8.0 / 255.0));
+    g.assign(perturbation, (images + moved).clamp(0.0, 1.0) - images);
+    g
+}
+
+#[test]
+fn an_attack_on_a_wide_net_plans_less_than_pytorch_keeps() {
+    for device in [Device::cpu(), gpu()] {
+        let plan = Session::new(&device).plan(&step(BATCH)).unwrap_or_else(|e| panic!("{device}: {e}"));
+        let planned = plan.peak_bytes() as f64 / (1024.0 * 1024.0);
+        eprintln!("{device}: {plan}");
+        assert!(planned < PYTORCH_MIB, "{device}: {planned} MiB planned");
+        let weight_gradients =
+            plan.steps.iter().filter(|step| matches!(step.op, Op::Conv2dWeightGradient(_)));
+        assert_eq!(weight_gradients.count(), 0, "an attack needs no gradient of the weights");
+    }
+}
+
+/// Larger batches run the same operations on more.
+#[test]
+fn steps_do_not_grow_with_the_batch() {
+    for device in [Device::cpu(), gpu()] {
+        let session = Session::new(&device);
+        let steps =
+            |batch| session.plan(&step(batch)).unwrap_or_else(|e| panic!("{device}: {e}")).steps.len();
+        assert_eq!(steps(4), steps(256), "{device}");
+    }
+}
