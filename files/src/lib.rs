@@ -1,5 +1,7 @@
-//! Files that are whole or not there: how checkpoints, snapshots, results and pictures are written.
+//! Files that are whole or not there: how checkpoints, snapshots, results and pictures are written. And pickles as
+//! plain data: how foreign files are read without running them.
 
+pub mod pickle;
 mod temporary;
 
 use std::fs::{self, File};
@@ -35,6 +37,15 @@ const MAKE: &str = "make the folder";
 /// As [`write_with`].
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     write_with(path, |file| file.write_all(bytes))
+}
+
+/// A name out of a file, in quotes and on one line, for an error; of a long one the beginning.
+pub fn quoted(name: &str) -> String {
+    const SHOWN: usize = 80;
+    match name.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &name[..end])),
+        None => format!("{name:?}"),
+    }
 }
 
 /// Lets `fill` write a file that takes the place of `path` only once it is whole and on the disk: whoever looks,

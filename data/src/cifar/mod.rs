@@ -6,7 +6,6 @@
 
 mod binary;
 mod names;
-mod pickle;
 mod python;
 
 pub use binary::parse_records;

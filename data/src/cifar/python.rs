@@ -3,18 +3,36 @@
 
 use std::borrow::Cow;
 
-use super::pickle::{Pickle, Place, Value};
+use unperturb_files::pickle::{Dialect, Pickle, Place, Value};
+
 use super::{Cifar, PICTURE, Records};
 
 /// Bytes of the longest name of a class.
 const MAX_NAME: usize = 1000;
+
+/// The classes that numpy arrays are pickled with.
+const BATCHES: Dialect = Dialect {
+    what: "picture batches",
+    globals: &[
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy.core.numeric", "_frombuffer"),
+        ("numpy._core.numeric", "_frombuffer"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        // How Python 3 writes bytes in protocol 2.
+        ("_codecs", "encode"),
+    ],
+    dictionaries: &[],
+    persistent: false,
+};
 
 /// Reads one pickled batch. Nothing in the file is ever run.
 ///
 /// # Errors
 /// A reason, if the file is not a pickle of the kind these batches are, or its parts do not fit together.
 pub fn parse_batch(cifar: Cifar, bytes: &[u8]) -> Result<Records, String> {
-    let pickle = Pickle::parse(bytes)?;
+    let pickle = Pickle::parse(bytes, &BATCHES)?;
     let batch = Reader { pickle: &pickle };
     let label_key = match cifar {
         Cifar::Ten => "labels",
@@ -53,7 +71,7 @@ pub fn parse_batch(cifar: Cifar, bytes: &[u8]) -> Result<Records, String> {
 
 /// Reads the names of the classes from a pickled `batches.meta` or `meta`.
 pub(super) fn parse_names(cifar: Cifar, bytes: &[u8]) -> Result<Vec<String>, String> {
-    let pickle = Pickle::parse(bytes)?;
+    let pickle = Pickle::parse(bytes, &BATCHES)?;
     let meta = Reader { pickle: &pickle };
     let key = match cifar {
         Cifar::Ten => "label_names",
@@ -111,12 +129,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn items<const N: usize>(&self, place: Place) -> Option<[&'a Value<'a>; N]> {
-        let items = self.list(self.pickle.get(place))?;
-        let items: [Place; N] = items.try_into().ok()?;
-        Some(items.map(|item| self.pickle.get(item)))
-    }
-
     /// An array as numpy pickles it: up to protocol 4 as `_reconstruct(...)` with the state `(version, shape,
     /// dtype, columns_first, bytes)`, in protocol 5 as `_frombuffer(bytes, dtype, shape, order)`.
     fn byte_array(&self, value: &'a Value<'a>) -> Result<ByteArray<'a>, String> {
@@ -126,11 +138,11 @@ impl<'a> Reader<'a> {
         };
         let (shape, dtype, columns_first, bytes) = match (self.pickle.get(callable), state) {
             (Value::Global(_, "_reconstruct"), Some(state)) => {
-                let [_, shape, dtype, columns_first, bytes] = self.items(state).ok_or(not_an_array)?;
+                let [_, shape, dtype, columns_first, bytes] = self.pickle.items(state).ok_or(not_an_array)?;
                 (shape, dtype, *columns_first == Value::Bool(true), bytes)
             }
             (Value::Global(_, "_frombuffer"), None) => {
-                let [bytes, dtype, shape, order] = self.items(arguments).ok_or(not_an_array)?;
+                let [bytes, dtype, shape, order] = self.pickle.items(arguments).ok_or(not_an_array)?;
                 (shape, dtype, *order == Value::Bytes(b"F"), bytes)
             }
             _ => return Err(not_an_array.into()),
@@ -167,7 +179,7 @@ impl<'a> Reader<'a> {
             Value::Bytes(bytes) => Some(bytes),
             Value::Call { callable, arguments, .. } => {
                 let Value::Global("_codecs", "encode") = self.pickle.get(callable) else { return None };
-                match self.items(arguments)? {
+                match self.pickle.items(arguments)? {
                     [&Value::Bytes(text), &Value::Bytes(b"latin1")] => Some(text),
                     _ => None,
                 }

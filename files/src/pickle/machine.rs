@@ -1,87 +1,68 @@
-//! A reader of the pickles that CIFAR's Python batches are.
-//!
-//! A pickle is a program for a stack machine, and Python's own reader calls whatever it names. This one
-//! calls nothing: it knows the opcodes that dictionaries, lists, tuples, numbers, strings and numpy
-//! arrays are written with (protocols 2 to 5), keeps `class(arguments)` as data, and refuses every other
-//! opcode by name. Strings point into the file, and each opcode makes at most one value, so memory is
-//! bounded by the length of the file whatever is in it.
-//!
-//! The opcodes are documented in CPython's `Lib/pickletools.py`.
+//! The stack machine that pickles are programs for.
 
 use std::collections::HashMap;
 
-/// A value's place in [`Pickle::values`]. Values refer to each other by place, so that sharing one costs
-/// nothing and a cycle cannot leak or recurse.
-pub(super) type Place = usize;
+use super::{Dialect, Place, Value};
+use crate::quoted;
 
-/// A value.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value<'a> {
-    None,
-    Bool(bool),
-    Int(i64),
-    Float,
-    /// Bytes or text; Python 2 did not tell them apart.
-    Bytes(&'a [u8]),
-    /// A tuple or a list.
-    Sequence(Vec<Place>),
-    Dict(Vec<(Place, Place)>),
-    /// A class or function by `module name`.
-    Global(&'a str, &'a str),
-    /// `callable(*arguments)`, and the state it was given afterwards.
-    Call {
-        callable: Place,
-        arguments: Place,
-        state: Option<Place>,
-    },
-}
+/// Opcodes that any pickle may have; a larger one may have one more for every [`BYTES_PER_FURTHER_STEP`] bytes.
+/// A large training with its optimizer takes fewer than 100,000.
+const STEPS: usize = 1 << 18;
+const BYTES_PER_FURTHER_STEP: usize = 256;
 
-/// A parsed pickle.
-#[derive(Debug)]
-pub(super) struct Pickle<'a> {
-    values: Vec<Value<'a>>,
-    root: Place,
-}
-
-impl<'a> Pickle<'a> {
-    /// Parses a whole pickle.
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, String> {
-        let mut machine = Machine {
-            bytes,
-            position: 0,
-            values: Vec::new(),
-            stack: Vec::new(),
-            marks: Vec::new(),
-            memo: HashMap::new(),
-        };
-        let root = machine.run().map_err(|reason| format!("at byte {}: {reason}", machine.position))?;
-        Ok(Self { values: machine.values, root })
-    }
-
-    pub(super) fn root(&self) -> &Value<'a> {
-        &self.values[self.root]
-    }
-
-    pub(super) fn get(&self, place: Place) -> &Value<'a> {
-        &self.values[place]
-    }
-}
-
-/// The stack machine.
-struct Machine<'a> {
+/// A pickle under way.
+pub(super) struct Machine<'a> {
     bytes: &'a [u8],
+    dialect: Dialect,
     position: usize,
     values: Vec<Value<'a>>,
     stack: Vec<Place>,
     /// Heights of the stack where `MARK` was seen.
     marks: Vec<usize>,
     memo: HashMap<u32, Place>,
+    /// Opcodes and copied pairs that are still allowed. Each adds at most one value, one place on the stack, one mark,
+    /// one memo and one item of a list, so this bounds the time and the memory that any pickle takes.
+    steps: usize,
 }
 
 impl<'a> Machine<'a> {
-    fn run(&mut self) -> Result<Place, String> {
+    pub(super) fn new(bytes: &'a [u8], dialect: &Dialect) -> Self {
+        Machine {
+            bytes,
+            dialect: *dialect,
+            position: 0,
+            values: Vec::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+            steps: STEPS + bytes.len() / BYTES_PER_FURTHER_STEP,
+        }
+    }
+
+    /// Steps that are behind it.
+    pub(super) fn steps_taken(&self) -> usize {
+        STEPS + self.bytes.len() / BYTES_PER_FURTHER_STEP - self.steps
+    }
+
+    /// Takes `count` of the steps that are left.
+    fn spend(&mut self, count: usize) -> Result<(), String> {
+        self.steps = self.steps.checked_sub(count).ok_or("it is longer than any pickle of its kind")?;
+        Ok(())
+    }
+
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    pub(super) fn into_values(self) -> Vec<Value<'a>> {
+        self.values
+    }
+
+    /// Runs up to the end of the pickle and gives its result.
+    pub(super) fn run(&mut self) -> Result<Place, String> {
         loop {
             let opcode = self.byte()?;
+            self.spend(1)?;
             match opcode {
                 // PROTO, FRAME: how the rest is written; nothing here depends on it.
                 0x80 => drop(self.byte()?),
@@ -96,7 +77,12 @@ impl<'a> Machine<'a> {
                 b'N' => self.push(Value::None),
                 0x88 => self.push(Value::Bool(true)),
                 0x89 => self.push(Value::Bool(false)),
-                // BININT, BININT1, BININT2, LONG1, BINFLOAT
+                // INT, LONG, FLOAT: as text. INT also writes the truth values, as 00 and 01.
+                b'I' | b'L' | b'F' => {
+                    let value = textual_number(opcode, self.line()?)?;
+                    self.push(value);
+                }
+                // BININT, BININT1, BININT2, LONG1, LONG4, BINFLOAT
                 b'J' => {
                     let value = i32::from_le_bytes(self.array()?);
                     self.push(Value::Int(value.into()));
@@ -110,12 +96,16 @@ impl<'a> Machine<'a> {
                     self.push(Value::Int(value.into()));
                 }
                 0x8a => {
-                    let value = self.long()?;
-                    self.push(Value::Int(value));
+                    let length = self.byte()?.into();
+                    self.long(length)?;
+                }
+                0x8b => {
+                    let length = u32::from_le_bytes(self.array()?);
+                    self.long(length)?;
                 }
                 b'G' => {
-                    self.take(8)?;
-                    self.push(Value::Float);
+                    let value = f64::from_be_bytes(self.array()?);
+                    self.push(Value::Float(value));
                 }
                 // SHORT_BINSTRING, SHORT_BINBYTES, SHORT_BINUNICODE: a length of one byte.
                 b'U' | b'C' | 0x8c => {
@@ -171,6 +161,29 @@ impl<'a> Machine<'a> {
                     let items = self.pop_to_mark()?;
                     self.extend_dict(&items)?;
                 }
+                // UNICODE: text up to the end of the line. Escapes stay as they are: names have none.
+                b'V' => {
+                    let line = self.line()?;
+                    self.push(Value::Bytes(line));
+                }
+                // STRING: text in quotes.
+                b'S' => {
+                    let line = self.line()?;
+                    let inner = match line {
+                        [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] => inner,
+                        _ => return Err("a string without quotes".into()),
+                    };
+                    self.push(Value::Bytes(inner));
+                }
+                // PUT, GET: numbers as text.
+                b'p' => {
+                    let key = self.textual_key()?;
+                    self.memoize(key)?;
+                }
+                b'g' => {
+                    let key = self.textual_key()?;
+                    self.recall(key)?;
+                }
                 // BINPUT, LONG_BINPUT, MEMOIZE
                 b'q' => {
                     let key = self.byte()?.into();
@@ -204,47 +217,96 @@ impl<'a> Machine<'a> {
                         _ => return Err("a class without a name".into()),
                     }
                 }
-                // REDUCE, BUILD
-                b'R' => {
+                // REDUCE, NEWOBJ: for data there is no difference between calling a class and making one of it.
+                b'R' | 0x81 => {
                     let arguments = self.pop()?;
                     let callable = self.pop()?;
-                    self.push(Value::Call { callable, arguments, state: None });
+                    self.call(callable, arguments)?;
                 }
+                // BUILD
                 b'b' => {
                     let given = self.pop()?;
                     let top = self.top()?;
                     match &mut self.values[top] {
                         Value::Call { state, .. } => *state = Some(given),
+                        // Attributes of a dictionary, which are no entries.
+                        Value::Dict(_) => {}
                         _ => return Err("a state for something that takes none".into()),
                     }
                 }
-                other => return Err(format!("opcode 0x{other:02x} is not one that picture batches use")),
+                // BINPERSID
+                b'Q' if self.dialect.persistent => {
+                    let name = self.pop()?;
+                    self.push(Value::Persistent(name));
+                }
+                other => {
+                    let what = self.dialect.what;
+                    return Err(format!("opcode {} is not one that {what} use", name_of(other)));
+                }
             }
         }
     }
 
-    /// The classes that numpy arrays are pickled with; nothing else is let in.
+    /// Lets in the classes of the dialect, and nothing else.
     fn global(&mut self, module: &'a [u8], name: &'a [u8]) -> Result<(), String> {
-        const KNOWN: [(&str, &str); 7] = [
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy.core.numeric", "_frombuffer"),
-            ("numpy._core.numeric", "_frombuffer"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            // How Python 3 writes bytes in protocol 2.
-            ("_codecs", "encode"),
-        ];
-        let (module, name) = (std::str::from_utf8(module), std::str::from_utf8(name));
-        match (module, name) {
-            (Ok(module), Ok(name)) if KNOWN.contains(&(module, name)) => {
-                self.push(Value::Global(module, name));
-                Ok(())
+        let (Ok(module), Ok(name)) = (std::str::from_utf8(module), std::str::from_utf8(name)) else {
+            return Err("a class whose name is not text".into());
+        };
+        let Dialect { what, globals, dictionaries, .. } = self.dialect;
+        if !globals.contains(&(module, name)) && !dictionaries.contains(&(module, name)) {
+            let (module, name) = (quoted(module), quoted(name));
+            return Err(format!("it asks for {module} {name}, which {what} do not use"));
+        }
+        self.push(Value::Global(module, name));
+        Ok(())
+    }
+
+    /// The call of a class as data; dictionaries are made.
+    fn call(&mut self, callable: Place, arguments: Place) -> Result<(), String> {
+        let dictionaries = self.dialect.dictionaries;
+        match self.values[callable] {
+            Value::Global(module, name) if dictionaries.contains(&(module, name)) => {
+                // The same list can be given to many.
+                self.spend(self.pairs_given(arguments))?;
+                let entries = self.pairs(arguments).ok_or_else(|| format!("{name} is not made of pairs"))?;
+                self.push(Value::Dict(entries));
             }
-            (Ok(module), Ok(name)) => {
-                Err(format!("it asks for {module:?} {name:?}, which picture batches do not use"))
+            Value::Global(..) => self.push(Value::Call { callable, arguments, state: None }),
+            _ => return Err("a call of something that is no class".into()),
+        }
+        Ok(())
+    }
+
+    /// How many pairs the arguments of a dictionary's class give, or more than that.
+    fn pairs_given(&self, arguments: Place) -> usize {
+        let length = |place: Place| match &self.values[place] {
+            Value::Sequence(items) => items.len(),
+            _ => 0,
+        };
+        match &self.values[arguments] {
+            Value::Sequence(items) => items.first().map_or(0, |&first| length(first)),
+            _ => 0,
+        }
+    }
+
+    /// The entries that the arguments of a dictionary's class give: none, or a list of pairs.
+    fn pairs(&self, arguments: Place) -> Option<Vec<(Place, Place)>> {
+        let sequence = |place: Place| match &self.values[place] {
+            Value::Sequence(items) => Some(items.as_slice()),
+            _ => None,
+        };
+        match sequence(arguments)? {
+            [] => Some(Vec::new()),
+            // The values that `defaultdict` makes for keys that are not there.
+            &[default] if matches!(self.values[default], Value::Global(..)) => Some(Vec::new()),
+            &[list] => {
+                let pair = |&place: &Place| match sequence(place)? {
+                    &[key, value] => Some((key, value)),
+                    _ => None,
+                };
+                sequence(list)?.iter().map(pair).collect()
             }
-            _ => Err("a class whose name is not text".into()),
+            _ => None,
         }
     }
 
@@ -272,9 +334,8 @@ impl<'a> Machine<'a> {
         Ok(&rest[..end])
     }
 
-    /// LONG1: little-endian two's complement of any length up to 8 bytes.
-    fn long(&mut self) -> Result<i64, String> {
-        let length = self.byte()?;
+    /// A little-endian integer in two's complement, of at most 8 bytes.
+    fn long(&mut self, length: u32) -> Result<(), String> {
         let bytes = self.take(length.into())?;
         if bytes.len() > 8 {
             return Err(format!("an integer of {length} bytes"));
@@ -282,7 +343,14 @@ impl<'a> Machine<'a> {
         let negative = bytes.last().is_some_and(|&b| b >= 0x80);
         let mut all = [if negative { 0xFF } else { 0 }; 8];
         all[..bytes.len()].copy_from_slice(bytes);
-        Ok(i64::from_le_bytes(all))
+        self.push(Value::Int(i64::from_le_bytes(all)));
+        Ok(())
+    }
+
+    fn textual_key(&mut self) -> Result<u32, String> {
+        let line = self.line()?;
+        let key = std::str::from_utf8(line).ok().and_then(|text| text.parse().ok());
+        key.ok_or_else(|| "a memo that is no number".into())
     }
 
     fn push(&mut self, value: Value<'a>) {
@@ -365,57 +433,33 @@ impl<'a> Machine<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An opcode as CPython's `pickletools` names it, with its number.
+fn name_of(opcode: u8) -> String {
+    let name = match opcode {
+        b'i' => "INST",
+        b'o' => "OBJ",
+        b'P' => "PERSID",
+        b'Q' => "BINPERSID",
+        b'2' => "DUP",
+        0x82..=0x84 => "EXT",
+        0x8f => "EMPTY_SET",
+        0x90 => "ADDITEMS",
+        0x91 => "FROZENSET",
+        0x92 => "NEWOBJ_EX",
+        0x97 => "NEXT_BUFFER",
+        0x98 => "READONLY_BUFFER",
+        _ => return format!("0x{opcode:02x}"),
+    };
+    format!("{name} (0x{opcode:02x})")
+}
 
-    #[test]
-    fn numbers_of_every_width() {
-        // [1, 300, -1, 100000, -2, 2^40] written as BININT1, BININT2, BININT, BININT, LONG1, LONG1.
-        let pickle =
-            b"\x80\x02](K\x01M\x2c\x01J\xff\xff\xff\xffJ\xa0\x86\x01\x00\x8a\x01\xfe\x8a\x06\0\0\0\0\0\x01e.";
-        let pickle = Pickle::parse(pickle).unwrap();
-        let Value::Sequence(items) = pickle.root() else { panic!("a list, not {:?}", pickle.root()) };
-        let numbers: Vec<_> = items.iter().map(|&item| pickle.get(item).clone()).collect();
-        assert_eq!(numbers, [1, 300, -1, 100_000, -2, 1 << 40].map(Value::Int));
-    }
-
-    #[test]
-    fn what_would_run_code_is_refused_by_name() {
-        let error = Pickle::parse(b"cos\nsystem\n(U\x04echotR.").unwrap_err();
-        assert!(error.contains("\"os\" \"system\""), "{error}");
-        let error = Pickle::parse(b"\x80\x04\x8c\x02os\x8c\x06system\x93.").unwrap_err();
-        assert!(error.contains("\"os\" \"system\""), "{error}");
-        // INST, the opcode of old-style classes.
-        let error = Pickle::parse(b"(ios\nsystem\n.").unwrap_err();
-        assert!(error.contains("opcode 0x69"), "{error}");
-    }
-
-    #[test]
-    fn programs_that_make_no_sense_are_refused() {
-        let cases: [&[u8]; 12] = [
-            b"",
-            b".",
-            b"K",
-            b"0.",
-            b"(.",
-            b"K\x01a.",
-            b"](K\x01",
-            b"}(K\x01u.",
-            b"h\x05.",
-            b"U\xffabc.",
-            b"\x8e\xff\xff\xff\xff\xff\xff\xff\xff.",
-            b"Nb.",
-        ];
-        for case in cases {
-            assert!(Pickle::parse(case).is_err(), "{case:?}");
-        }
-    }
-
-    #[test]
-    fn a_mark_hides_what_is_below() {
-        assert!(Pickle::parse(b"K\x01(0.").is_err());
-        assert!(Pickle::parse(b"K\x01(10.").is_err());
-        assert!(Pickle::parse(b"K\x01(1.").is_ok());
-    }
+/// What `INT`, `LONG` and `FLOAT` write as text.
+fn textual_number<'a>(opcode: u8, line: &[u8]) -> Result<Value<'a>, String> {
+    let value = std::str::from_utf8(line).ok().and_then(|text| match (opcode, text) {
+        (b'I', "00") => Some(Value::Bool(false)),
+        (b'I', "01") => Some(Value::Bool(true)),
+        (b'F', text) => text.parse().ok().map(Value::Float),
+        (_, text) => text.trim_end_matches('L').parse().ok().map(Value::Int),
+    });
+    value.ok_or_else(|| "a number that is none".into())
 }
