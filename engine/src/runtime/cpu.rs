@@ -112,10 +112,11 @@ impl Backend for CpuBackend {
         expect_available(plan.slab_bytes() + states.sum::<u64>())
     }
 
-    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
+    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<usize, EngineError> {
         let slabs = plan.slabs.iter().map(|&words| self.allocate(words)).collect::<Result<_, _>>()?;
+        let launches = plan.steps.len();
         self.programs.push(Loaded { plan, states, slabs });
-        Ok(())
+        Ok(launches)
     }
 
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
@@ -129,14 +130,17 @@ impl Backend for CpuBackend {
     }
 
     fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError> {
-        let mut times = Vec::new();
-        let mut last = Instant::now();
-        self.run_once(program, |step| {
-            let now = Instant::now();
-            times.push((step.op.operation().name(), (now - last).as_secs_f64()));
-            last = now;
-        });
-        Ok(times)
+        // On a thread of the pool, as in `run`.
+        Ok(rayon::scope(|_| {
+            let mut times = Vec::with_capacity(self.programs[program].plan.steps.len());
+            let mut last = Instant::now();
+            self.run_once(program, |step| {
+                let now = Instant::now();
+                times.push((step.op.operation().name(), (now - last).as_secs_f64()));
+                last = now;
+            });
+            times
+        }))
     }
 
     fn counters(&self) -> Counters {

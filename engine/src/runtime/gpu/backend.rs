@@ -62,11 +62,13 @@ impl Backend for GpuBackend {
         self.device.expect_room(&sizes.collect::<Vec<_>>())
     }
 
-    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<(), EngineError> {
+    fn load(&mut self, plan: Plan, states: Vec<usize>) -> Result<usize, EngineError> {
         let states: Vec<&Tensor> = states.iter().map(|&state| &self.states[state]).collect();
-        self.programs.push(Program::new(&self.device, &mut self.allocator, &plan, &states)?);
+        let program = Program::new(&self.device, &mut self.allocator, &plan, &states)?;
+        let launches = program.dispatches();
+        self.programs.push(program);
         self.pace.add_program();
-        Ok(())
+        Ok(launches)
     }
 
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
