@@ -200,6 +200,8 @@ fn bench_times_what_has_the_filter_in_its_name() {
     );
     let (median, fastest) = (&measured[0]["median_seconds"], &measured[0]["fastest_seconds"]);
     assert!(0.0 < fastest.as_f64().unwrap() && fastest.as_f64() <= median.as_f64(), "{json}");
+    assert!(measured[0]["first_seconds"].as_f64().unwrap() > 0.0, "{json}");
+    assert_eq!(measured[0].get("profile"), None);
     // 2 x 32 images x 8 x 8 pixels x 64 x 64 channels x 9.
     let operations = measured[0]["rate"].as_f64().unwrap() * 1e9 * median.as_f64().unwrap();
     assert!((operations - 150_994_944.0).abs() < 1.0, "{operations}");
@@ -210,6 +212,50 @@ fn bench_times_what_has_the_filter_in_its_name() {
 }
 
 #[test]
+fn bench_takes_a_whole_name_and_a_batch() {
+    let place = Place::new();
+    // Others have it in their names, too.
+    let name = "conv2d and gradients 32x32 64->64";
+    let (_, json) = place.done_with_json(&["bench", name, "--batch", "1", "--device", "cpu"]);
+    let measured = json["measurements"].as_array().unwrap();
+    assert_eq!((measured.len(), &measured[0]["name"]), (1, &name.into()), "{json}");
+    let rate =
+        |measured: &Value| measured["rate"].as_f64().unwrap() * measured["median_seconds"].as_f64().unwrap();
+    // Three times 2 x 1 image x 32 x 32 pixels x 64 x 64 channels x 9.
+    let operations = rate(&measured[0]) * 1e9;
+    assert!((operations - 226_492_416.0).abs() < 1.0, "{operations}");
+
+    let arguments = ["bench", "resnet20", "--batch", "2", "--device", "cpu"];
+    let (_, json) = place.done_with_json(&arguments);
+    let measured = json["measurements"].as_array().unwrap();
+    assert_eq!(measured.len(), 3, "{json}");
+    assert!(measured.iter().all(|step| (rate(step) - 2.0).abs() < 1e-6), "{json}");
+}
+
+#[test]
+fn bench_shows_where_the_time_of_a_step_goes() {
+    let place = Place::new();
+    for device in ["cpu", "gpu"] {
+        let arguments = ["bench", "resnet20 pgd step", "--profile", "--batch", "2", "--device", device];
+        let (text, json) = place.done_with_json(&arguments);
+        assert!(text.contains("\nresnet20 pgd step, ") && text.contains("\nall kernels "), "{text}");
+        let profile = &json["measurements"][0]["profile"];
+        let kernels = profile["kernels"].as_array().unwrap();
+        let seconds: f64 = kernels.iter().map(|kernel| kernel["seconds"].as_f64().unwrap()).sum();
+        let (wall, all) =
+            (profile["wall_seconds"].as_f64().unwrap(), profile["kernel_seconds"].as_f64().unwrap());
+        assert!((seconds - all).abs() < 1e-9 && 0.0 < all && all <= wall, "{json}");
+        // The attack needs no gradient of a weight, and its start is a program of its own.
+        let labels: Vec<&str> = kernels.iter().map(|kernel| kernel["label"].as_str().unwrap()).collect();
+        assert!(labels.iter().any(|label| label.starts_with("conv2d")), "{labels:?}");
+        assert!(!labels.iter().any(|label| label.contains("weight gradient")), "{labels:?}");
+    }
+    // Kernels alone are a line already.
+    let (_, json) = place.done_with_json(&["bench", "sum over pixels", "--profile", "--device", "cpu"]);
+    assert_eq!(json["measurements"][0].get("profile"), None);
+}
+
+#[test]
 fn bench_refuses_filters_and_devices_that_there_are_not() {
     let place = Place::new();
     let said = place.refused(2, &["bench", "conv3d"]);
@@ -217,6 +263,7 @@ fn bench_refuses_filters_and_devices_that_there_are_not() {
         said.contains("no benchmark has `conv3d` in its name") && said.contains("resnet20 pgd step"),
         "{said}"
     );
+    place.refused(2, &["bench", "matmul", "--batch", "0"]);
     place.refused(1, &["bench", "matmul", "--device", "gpu:99"]);
     place.refused(2, &["bench", "matmul", "--device", "cpu", "--precision", "f16"]);
 }

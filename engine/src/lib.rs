@@ -32,5 +32,5 @@ pub mod shape;
 
 pub use error::EngineError;
 pub use graph::{Graph, Value};
-pub use runtime::{Counters, Device, KernelTime, Program, Session};
+pub use runtime::{Counters, Device, KernelTime, Profile, Program, Session};
 pub use shape::{DType, Pair, Shape, Type};

@@ -3,7 +3,7 @@
 
 use unperturb_engine::ops::norms::Ball;
 use unperturb_engine::ops::random::Random;
-use unperturb_engine::{EngineError, Graph, Session, Value};
+use unperturb_engine::{EngineError, Graph, Program, Session, Value};
 
 use super::{Norm, ProjectedGradient};
 use crate::passes::{Counted, Passes};
@@ -69,6 +69,11 @@ impl Ascent {
     pub fn run(&self, session: &mut Session, passes: &mut Passes) -> Result<(), EngineError> {
         self.start.run(session, 1, passes)?;
         self.step.run(session, self.steps, passes)
+    }
+
+    /// The program of one step.
+    pub fn step(&self) -> &Program {
+        self.step.program()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Single kernels: convolutions at the shapes of resnet20 and their gradients, matrix products, elementwise
+//! Single kernels: convolutions at the shapes of resnet20 and wider ones, their gradients, matrix products, elementwise
 //! arithmetic and sums.
 
 use unperturb_engine::ops::conv2d::{Conv2d, Conv2dInputGradient, Conv2dWeightGradient};
@@ -6,55 +6,104 @@ use unperturb_engine::{Graph, Pair, Value};
 
 use super::{Case, Work, numbers};
 
-/// Images that are convolved together.
-const BATCH: usize = 32;
-
-/// The 3x3 convolutions of resnet20: side of the input, its channels, channels made, stride.
-const CONVOLUTIONS: [[usize; 4]; 6] =
+/// The 3x3 convolutions of resnet20, as [`Convolution`].
+const RESNET20: [[usize; 4]; 6] =
     [[32, 3, 16, 1], [32, 16, 16, 1], [32, 16, 32, 2], [16, 32, 32, 1], [16, 32, 64, 2], [8, 64, 64, 1]];
 
+/// Convolutions that other engines are compared on.
+const WIDE: [[usize; 4]; 2] = [[32, 64, 64, 1], [32, 64, 64, 2]];
+
 /// Rows, inner length and columns of matrix products.
-const PRODUCTS: [[usize; 3]; 2] = [[512, 512, 512], [256, 4096, 64]];
+const PRODUCTS: [[usize; 3]; 3] = [[512, 512, 512], [1024, 1024, 1024], [256, 4096, 64]];
 
-/// The largest activation of resnet20 with 64 channels.
-const ACTIVATION: [usize; 4] = [BATCH, 32, 32, 64];
-
-pub(super) fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = CONVOLUTIONS.into_iter().flat_map(convolutions).collect();
+/// All of them, on `batch` images.
+pub(super) fn cases(batch: usize) -> Vec<Case> {
+    let of = |sizes| Convolution::new(batch, sizes);
+    let mut cases: Vec<Case> = RESNET20.into_iter().chain(WIDE).flat_map(|sizes| of(sizes).cases()).collect();
+    cases.extend(WIDE.map(|sizes| of(sizes).with_gradients()));
     cases.extend(PRODUCTS.map(product));
-    let count = ACTIVATION.iter().product::<usize>();
+    // The largest activation of resnet20 with 64 channels.
+    let activation = [batch, 32, 32, 64];
+    let count = activation.iter().product::<usize>();
     let moved = |words: usize| Work::Bytes(4.0 * words as f64);
-    cases.push(kernel("elementwise add", moved(3 * count), [ACTIVATION, ACTIVATION], |x| x[0] + x[1]));
-    let inputs = [ACTIVATION.to_vec(), vec![64]];
+    cases.push(kernel("elementwise add", moved(3 * count), [activation, activation], |x| x[0] + x[1]));
+    let inputs = [activation.to_vec(), vec![64]];
     cases.push(kernel("elementwise chain of eight", moved(2 * count), inputs, |x| {
         ((x[0] * x[1] + 0.5).relu() * 2.0 - x[1]).clamp(-1.0, 1.0).square() * 0.25
     }));
-    cases.push(kernel("sum over pixels", moved(count), [ACTIVATION], |x| x[0].sum(&[0, 1, 2])));
+    cases.push(kernel("sum over pixels", moved(count), [activation], |x| x[0].sum(&[0, 1, 2])));
     cases
 }
 
-/// One convolution, and both its gradients.
-fn convolutions([side, channels, made, stride]: [usize; 4]) -> [Case; 3] {
-    let of = Conv2d { stride: stride.into(), padding: 1.into() };
-    let (x, w) = ([BATCH, side, side, channels], [3, 3, channels, made]);
-    let y = [BATCH, side / stride, side / stride, made];
-    // Each of the three multiplies every weight with every pixel it meets.
-    let work = Work::Operations(2.0 * (y.iter().product::<usize>() * 9 * channels) as f64);
-    let size = match stride {
-        1 => format!("{side}x{side} {channels}->{made}"),
-        _ => format!("{side}x{side} {channels}->{made} stride {stride}"),
-    };
-    let input = Pair { rows: side, columns: side };
-    let kernel_size = Pair { rows: 3, columns: 3 };
-    [
-        kernel(format!("conv2d {size}"), work, [x, w], move |v| v[0].graph().apply(of, v)),
-        kernel(format!("conv2d input gradient {size}"), work, [y, w], move |v| {
-            v[0].graph().apply(Conv2dInputGradient { of, input }, v)
-        }),
-        kernel(format!("conv2d weight gradient {size}"), work, [x, y], move |v| {
-            v[0].graph().apply(Conv2dWeightGradient { of, kernel: kernel_size }, v)
-        }),
-    ]
+/// A convolution with 3x3 kernels and padding 1.
+#[derive(Clone, Copy)]
+struct Convolution {
+    of: Conv2d,
+    /// Height and width of the input.
+    side: usize,
+    /// Shapes of input, kernels and result.
+    shapes: [[usize; 4]; 3],
+    /// Multiplications and additions. Its gradients have as many, for each of the three multiplies every weight with
+    /// every pixel that it meets.
+    operations: f64,
+}
+
+impl Convolution {
+    /// Of so many images: side of the input, its channels, channels made, stride.
+    fn new(batch: usize, [side, channels, made, stride]: [usize; 4]) -> Self {
+        let result = [batch, side / stride, side / stride, made];
+        Convolution {
+            of: Conv2d { stride: stride.into(), padding: 1.into() },
+            side,
+            shapes: [[batch, side, side, channels], [3, 3, channels, made], result],
+            operations: 2.0 * (result.iter().product::<usize>() * 9 * channels) as f64,
+        }
+    }
+
+    fn size(&self) -> String {
+        let [[_, side, _, channels], _, [.., made]] = self.shapes;
+        match self.of.stride.rows {
+            1 => format!("{side}x{side} {channels}->{made}"),
+            stride => format!("{side}x{side} {channels}->{made} stride {stride}"),
+        }
+    }
+
+    fn input_gradient(&self) -> Conv2dInputGradient {
+        Conv2dInputGradient { of: self.of, input: Pair { rows: self.side, columns: self.side } }
+    }
+
+    fn weight_gradient(&self) -> Conv2dWeightGradient {
+        Conv2dWeightGradient { of: self.of, kernel: Pair { rows: 3, columns: 3 } }
+    }
+
+    /// The convolution, and each of its gradients.
+    fn cases(self) -> [Case; 3] {
+        let ([x, w, y], size) = (self.shapes, self.size());
+        let work = Work::Operations(self.operations);
+        [
+            kernel(format!("conv2d {size}"), work, [x, w], move |v| v[0].graph().apply(self.of, v)),
+            kernel(format!("conv2d input gradient {size}"), work, [y, w], move |v| {
+                v[0].graph().apply(self.input_gradient(), v)
+            }),
+            kernel(format!("conv2d weight gradient {size}"), work, [x, y], move |v| {
+                v[0].graph().apply(self.weight_gradient(), v)
+            }),
+        ]
+    }
+
+    /// All three in one program.
+    fn with_gradients(self) -> Case {
+        let work = Work::Operations(3.0 * self.operations);
+        kernel(format!("conv2d and gradients {}", self.size()), work, self.shapes, move |v| {
+            let (g, x, w, cotangent) = (v[0].graph(), v[0], v[1], v[2]);
+            let results = [
+                g.apply(self.of, &[x, w]),
+                g.apply(self.input_gradient(), &[cotangent, w]),
+                g.apply(self.weight_gradient(), &[x, cotangent]),
+            ];
+            results.map(first).into_iter().reduce(|a, b| a + b).expect("there are three")
+        })
+    }
 }
 
 fn product([m, k, n]: [usize; 3]) -> Case {
@@ -76,12 +125,16 @@ fn kernel<S: AsRef<[usize]>, const N: usize>(
         let operands: Vec<Value> =
             inputs.iter().enumerate().map(|(index, shape)| graph.state(name(index), &shape[..])).collect();
         let result = build(&operands);
-        // One element is enough to keep the operation, and does not cost a copy of the whole result.
-        graph.output("first element", result.reshape([result.shape().elements()]).slice(0, 0..1));
+        graph.output("first element", first(result));
         let program = session.compile(&graph)?;
         for (index, shape) in inputs.iter().enumerate() {
             session.write(&name(index), &numbers(shape.iter().product()))?;
         }
         Ok(Box::new(move |session, count| session.run(&program, count)))
     })
+}
+
+/// The first element, `[1]`: enough to keep what made it, without the cost of a copy of the whole.
+fn first(result: Value) -> Value {
+    result.reshape([result.shape().elements()]).slice(0, 0..1)
 }

@@ -4,14 +4,22 @@
 
 mod kernels;
 mod measure;
+mod reversal;
 mod steps;
+
+use std::time::Instant;
 
 use serde::Serialize;
 use unperturb_engine::{Device, EngineError, Session};
 
-pub use measure::Measurement;
+pub use measure::{Kernel, Measurement, Profile};
 
 use crate::Failure;
+
+/// Images in a convolution and in a step of a classifier.
+const BATCH: usize = 32;
+/// Images that are repaired together.
+const REVERSAL_BATCH: usize = 64;
 
 /// What one run does, for rates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,25 +77,39 @@ impl Case {
         Case { name: name.into(), work, prepare: Box::new(prepare) }
     }
 
-    /// Compiles it for `device` and times it, in about a second; slow devices take a few runs.
+    /// Compiles it for `device` and times it, in about a second; slow devices take a few runs. With `profile`, one more
+    /// run is timed kernel by kernel.
     ///
     /// # Errors
-    /// What the engine reports.
-    pub fn measure(&self, device: &Device) -> Result<Measurement, Failure> {
+    /// What the engine reports; no clock for kernels on the device.
+    pub fn measure(&self, device: &Device, profile: bool) -> Result<Measurement, Failure> {
+        let start = Instant::now();
         let mut session = Session::new(device);
         let run = (self.prepare)(&mut session)?;
+        let preparation = start.elapsed().as_secs_f64();
         let times = measure::times(|count| {
             run(&mut session, count)?;
             session.wait()
         })?;
-        Ok(Measurement::new(self, times))
+        let mut measurement = Measurement::new(self, preparation, times);
+        if profile {
+            measurement.profile = Some(session.profile(|session| run(session, 1))?.into());
+        }
+        Ok(measurement)
+    }
+
+    /// Whether it is a whole step of a net, and not a kernel.
+    pub fn is_step(&self) -> bool {
+        matches!(self.work, Work::Images(_))
     }
 }
 
-/// Every case: kernels at the shapes of resnet20 on 32 images, then whole steps of it.
-pub fn cases() -> Vec<Case> {
-    let mut cases = kernels::cases();
-    cases.extend(steps::cases());
+/// Every case: kernels at the shapes of resnet20, then whole steps of it. `batch` images are worked on together; where
+/// it is not given, as many as is usual: 64 in a reversal, else 32.
+pub fn cases(batch: Option<usize>) -> Vec<Case> {
+    let mut cases = kernels::cases(batch.unwrap_or(BATCH));
+    cases.extend(steps::cases(batch.unwrap_or(BATCH)));
+    cases.push(reversal::case(batch.unwrap_or(REVERSAL_BATCH)));
     cases
 }
 

@@ -1,7 +1,7 @@
 //! Whole steps of resnet20: what evaluations, attacks and trainings are made of.
 
 use unperturb_engine::optim::{Optimizer, Schedule, Sgd};
-use unperturb_engine::{Graph, Session};
+use unperturb_engine::{EngineError, Graph, Program, Session};
 use unperturb_nets::{Architecture, Classifier, Mode, Normalization, Scope, Weights};
 
 use super::{Case, Work, numbers};
@@ -12,64 +12,79 @@ use crate::model::{NAME, classifier_specifications};
 use crate::passes::Passes;
 use crate::train::classifier::{Recipe, trace_update};
 
-/// Images in a step.
-const BATCH: usize = 32;
-const SHAPE: [usize; 4] = [BATCH, 32, 32, 3];
-
-const CLASSIFIER: Classifier = Classifier {
+/// The classifier, without normalisation as its peers have it.
+pub(super) const CLASSIFIER: Classifier = Classifier {
     architecture: Architecture::ResNet { depth: 20, width: 16 },
     classes: 10,
-    normalization: Normalization::CIFAR10,
+    normalization: Normalization::NONE,
 };
 
-pub(super) fn cases() -> Vec<Case> {
-    let images = Work::Images(BATCH as f64);
+/// All of them, on `batch` images.
+pub(super) fn cases(batch: usize) -> Vec<Case> {
+    let images = Work::Images(batch as f64);
     vec![
-        Case::new("resnet20 evaluation", images, |session| {
-            let g = Graph::new();
-            let logits =
-                CLASSIFIER.trace(&Scope::new(&g, NAME, Mode::Evaluate), g.state(IMAGES, SHAPE)).logits;
-            g.output("predictions", logits.argmax(1));
-            let program = session.compile(&g)?;
-            fill(session)?;
-            Ok(Box::new(move |session, count| session.run(&program, count)))
+        Case::new("resnet20 evaluation", images, move |session| {
+            let evaluation = evaluation(session, batch)?;
+            fill(session, batch)?;
+            Ok(Box::new(move |session, count| session.run(&evaluation, count)))
         }),
-        Case::new("resnet20 pgd step", images, |session| {
-            let attack = ProjectedGradient {
-                norm: Norm::Linf,
-                epsilon: 8.0 / 255.0,
-                step_size: 2.0 / 255.0,
-                steps: 1,
-                restarts: 1,
-                random_start: false,
-            };
-            let ascent = Ascent::compile(session, &attack, SHAPE, Passes::both(1), |g, images| {
-                let logits = CLASSIFIER.trace(&Scope::new(g, NAME, Mode::Evaluate), images).logits;
-                logits.cross_entropy(g.state_u32(LABELS, [BATCH]), 0.0)
-            })?;
-            fill(session)?;
+        Case::new("resnet20 pgd step", images, move |session| {
+            let ascent = attack(session, batch)?;
+            fill(session, batch)?;
             Ok(Box::new(move |session, count| {
                 (0..count).try_for_each(|_| ascent.run(session, &mut Passes::default()))
             }))
         }),
-        Case::new("resnet20 training step", images, |session| {
-            let g = Graph::new();
-            trace_update(&g, &recipe(), SHAPE)?;
-            let update = session.compile(&g)?;
-            fill(session)?;
+        Case::new("resnet20 training step", images, move |session| {
+            let update = update(session, batch)?;
+            fill(session, batch)?;
             // The learning rate stays at 0, so that the weights stay what they are however often this runs.
             Ok(Box::new(move |session, count| session.run(&update, count)))
         }),
     ]
 }
 
+/// Height, width and colours of the images are those of CIFAR.
+pub(super) fn shape(batch: usize) -> [usize; 4] {
+    [batch, 32, 32, 3]
+}
+
+fn evaluation(session: &mut Session, batch: usize) -> Result<Program, EngineError> {
+    let g = Graph::new();
+    let images = g.state(IMAGES, shape(batch));
+    let logits = CLASSIFIER.trace(&Scope::new(&g, NAME, Mode::Evaluate), images).logits;
+    g.output("predictions", logits.argmax(1));
+    session.compile(&g)
+}
+
+fn attack(session: &mut Session, batch: usize) -> Result<Ascent, EngineError> {
+    let attack = ProjectedGradient {
+        norm: Norm::Linf,
+        epsilon: 8.0 / 255.0,
+        step_size: 2.0 / 255.0,
+        steps: 1,
+        restarts: 1,
+        random_start: false,
+    };
+    Ascent::compile(session, &attack, shape(batch), Passes::both(1), |g, images| {
+        let logits = CLASSIFIER.trace(&Scope::new(g, NAME, Mode::Evaluate), images).logits;
+        logits.cross_entropy(g.state_u32(LABELS, [batch]), 0.0)
+    })
+}
+
+fn update(session: &mut Session, batch: usize) -> Result<Program, Failure> {
+    let g = Graph::new();
+    trace_update(&g, &recipe(batch), shape(batch))?;
+    Ok(session.compile(&g)?)
+}
+
 /// Standard training. What the update does not depend on is arbitrary.
-fn recipe() -> Recipe {
+fn recipe(batch: usize) -> Recipe {
     Recipe {
         classifier: CLASSIFIER,
         attack: None,
         epochs: 1,
-        batch: BATCH,
+        batch,
         learning_rate: 0.0,
         schedule: Schedule::Constant,
         optimizer: Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 }),
@@ -80,12 +95,37 @@ fn recipe() -> Recipe {
 }
 
 /// Writes images, labels and first weights.
-fn fill(session: &mut Session) -> Result<(), Failure> {
-    session.write(IMAGES, &numbers(SHAPE.iter().product()))?;
+fn fill(session: &mut Session, batch: usize) -> Result<(), Failure> {
+    session.write(IMAGES, &numbers(shape(batch).iter().product()))?;
     if session.has(LABELS) {
-        let labels: Vec<u32> = (0..BATCH as u32).map(|image| image % 10).collect();
+        let labels: Vec<u32> = (0..batch as u32).map(|image| image % 10).collect();
         session.write_u32(LABELS, &labels)?;
     }
     let specifications = classifier_specifications(&CLASSIFIER);
     Ok(Weights::initial(&specifications, 0).load(session, NAME, &specifications)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use unperturb_engine::Device;
+
+    use super::*;
+
+    /// Kernels that a step launches, for each kind of step.
+    fn launches(device: &Device, batch: usize) -> [usize; 3] {
+        let mut session = Session::new(device);
+        [
+            evaluation(&mut session, batch).expect("compiles").launches(),
+            attack(&mut session, batch).expect("compiles").step().launches(),
+            update(&mut session, batch).expect("compiles").launches(),
+        ]
+    }
+
+    #[test]
+    fn a_larger_batch_takes_no_more_launches() {
+        let gpu = Device::gpu(None).expect("GPU tests need an adapter");
+        for device in [Device::cpu(), gpu] {
+            assert_eq!(launches(&device, 32), launches(&device, 512), "{device}");
+        }
+    }
 }

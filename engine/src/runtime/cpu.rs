@@ -129,9 +129,10 @@ impl Backend for CpuBackend {
         expect_available(sizes.iter().sum())
     }
 
-    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<(), EngineError> {
+    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<usize, EngineError> {
+        let launches = plan.steps.len();
         self.programs.push(Loaded { plan, states, slabs });
-        Ok(())
+        Ok(launches)
     }
 
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
@@ -145,14 +146,17 @@ impl Backend for CpuBackend {
     }
 
     fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError> {
-        let mut times = Vec::new();
-        let mut last = Instant::now();
-        self.run_once(program, |step| {
-            let now = Instant::now();
-            times.push((step.op.operation().name(), (now - last).as_secs_f64()));
-            last = now;
-        });
-        Ok(times)
+        // On a thread of the pool, as in `run`.
+        Ok(rayon::scope(|_| {
+            let mut times = Vec::with_capacity(self.programs[program].plan.steps.len());
+            let mut last = Instant::now();
+            self.run_once(program, |step| {
+                let now = Instant::now();
+                times.push((step.op.operation().name(), (now - last).as_secs_f64()));
+                last = now;
+            });
+            times
+        }))
     }
 
     fn counters(&self) -> Counters {

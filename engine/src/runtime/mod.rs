@@ -8,6 +8,7 @@ mod memory;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Instant;
 
 use crate::error::{EngineError, readable_bytes};
 use crate::graph::{Graph, State, Trace};
@@ -110,7 +111,7 @@ pub struct Counters {
     pub runs: u64,
 }
 
-/// The time that one kind of kernel took in a run.
+/// The time that one kind of kernel took.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KernelTime {
     /// Its name.
@@ -119,6 +120,32 @@ pub struct KernelTime {
     pub launches: usize,
     /// Seconds of all of them.
     pub seconds: f64,
+}
+
+/// Where the time of some runs went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// Kinds of kernel, slowest first, by the device's own clock.
+    pub kernels: Vec<KernelTime>,
+    /// Seconds from the first run to the end of the last, by the host's clock.
+    pub wall_seconds: f64,
+}
+
+impl Profile {
+    /// Seconds within kernels.
+    pub fn kernel_seconds(&self) -> f64 {
+        self.kernels.iter().map(|kernel| kernel.seconds).sum()
+    }
+
+    fn add(&mut self, label: &'static str, seconds: f64) {
+        match self.kernels.iter_mut().find(|kernel| kernel.label == label) {
+            Some(kernel) => {
+                kernel.launches += 1;
+                kernel.seconds += seconds;
+            }
+            None => self.kernels.push(KernelTime { label, launches: 1, seconds }),
+        }
+    }
 }
 
 /// What a runtime does for a session. Words are the raw bits of `f32` or `u32` elements.
@@ -138,8 +165,8 @@ pub(crate) trait Backend: Send {
     /// Refuses buffers of these sizes, in bytes, if it can be told that the device does not hold them.
     fn expect_room(&self, sizes: &[u64]) -> Result<(), EngineError>;
     /// Makes a program's kernels; programs are numbered in the order they are made. `states` and `slabs` give the
-    /// number of each state and slab of the plan.
-    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<(), EngineError>;
+    /// number of each state and slab of the plan. Tells how many kernels a run launches.
+    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<usize, EngineError>;
     /// Runs a program `times` times, without a readback or an allocation.
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError>;
     /// Waits until all that was asked for is done.
@@ -164,6 +191,8 @@ pub struct Session {
     programs: usize,
     /// Bytes that its buffers may take in all.
     limit: Option<u64>,
+    /// Where the time goes, while somebody wants to know.
+    profile: Option<Profile>,
 }
 
 /// A compiled program of one session.
@@ -171,12 +200,18 @@ pub struct Session {
 pub struct Program {
     index: usize,
     plan: Plan,
+    launches: usize,
 }
 
 impl Program {
     /// Its order, memory and size.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// How many kernels a run launches.
+    pub fn launches(&self) -> usize {
+        self.launches
     }
 }
 
@@ -190,6 +225,7 @@ impl Session {
             slabs: Vec::new(),
             programs: 0,
             limit: device.limit(),
+            profile: None,
         }
     }
 
@@ -248,9 +284,9 @@ impl Session {
             self.backend.add_slab(words)?;
             self.slabs.push(words);
         }
-        self.backend.load(plan.clone(), states, slabs)?;
+        let launches = self.backend.load(plan.clone(), states, slabs)?;
         self.programs += 1;
-        Ok(Program { index: self.programs - 1, plan })
+        Ok(Program { index: self.programs - 1, plan, launches })
     }
 
     fn expect_within_limit(&self, more: u64) -> Result<(), EngineError> {
@@ -270,7 +306,12 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn run(&mut self, program: &Program, times: usize) -> Result<(), EngineError> {
-        self.backend.run(program.index, times)
+        let Some(profile) = &mut self.profile else { return self.backend.run(program.index, times) };
+        for _ in 0..times {
+            let kernels = self.backend.profile(program.index)?;
+            kernels.into_iter().for_each(|(label, seconds)| profile.add(label, seconds));
+        }
+        Ok(())
     }
 
     /// Waits until everything asked of the device is done. Only timing needs this: reading waits by
@@ -282,24 +323,24 @@ impl Session {
         self.backend.wait()
     }
 
-    /// Runs `program` once and tells where the time went: for each kind of kernel how many were
-    /// launched and their seconds on the device's own clock, slowest kind first.
+    /// Times every kernel that `work` has this session run, in whatever programs, and tells where the time went. Each
+    /// run is waited for, and its times are read back.
     ///
     /// # Errors
-    /// What the device reports, or that it has no such clock.
-    pub fn profile(&mut self, program: &Program) -> Result<Vec<KernelTime>, EngineError> {
-        let mut kinds: Vec<KernelTime> = Vec::new();
-        for (label, seconds) in self.backend.profile(program.index)? {
-            match kinds.iter_mut().find(|kind| kind.label == label) {
-                Some(kind) => {
-                    kind.launches += 1;
-                    kind.seconds += seconds;
-                }
-                None => kinds.push(KernelTime { label, launches: 1, seconds }),
-            }
-        }
-        kinds.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
-        Ok(kinds)
+    /// What `work` or the device reports, or that the device has no clock for kernels.
+    pub fn profile<E: From<EngineError>>(
+        &mut self,
+        work: impl FnOnce(&mut Session) -> Result<(), E>,
+    ) -> Result<Profile, E> {
+        self.wait()?;
+        self.profile = Some(Profile::default());
+        let start = Instant::now();
+        let outcome = work(self);
+        let wall_seconds = start.elapsed().as_secs_f64();
+        let mut profile = self.profile.take().unwrap_or_default();
+        outcome?;
+        profile.kernels.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        Ok(Profile { wall_seconds, ..profile })
     }
 
     /// Replaces the contents of the state `name`.

@@ -192,7 +192,15 @@ pub struct InspectArgs {
 /// `bench [FILTER]`.
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {
-    /// Only what has this in its name
+    /// Only what has this in its name, or what has this name
     #[arg(value_name = "FILTER")]
     pub filter: Option<String>,
+
+    /// Images that are worked on together, instead of 64 in the reversal and 32 elsewhere
+    #[arg(long, value_name = "N")]
+    pub batch: Option<NonZeroUsize>,
+
+    /// Also show where the time of the steps goes, kernel by kernel
+    #[arg(long)]
+    pub profile: bool,
 }

@@ -67,7 +67,7 @@ fn every_command_of_the_manual_is_understood() {
         "unperturb attack --data d --classifier c --attack fgsm --out a.safetensors --png p",
         "unperturb repair a.png b --classifier c --tasks t --defence multi-task --out r",
         "unperturb inspect c.pt",
-        "unperturb bench conv2d",
+        "unperturb bench conv2d --batch 8 --profile",
     ] {
         parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     }

@@ -73,13 +73,15 @@ impl Backend for GpuBackend {
         self.device.expect_room(sizes)
     }
 
-    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<(), EngineError> {
+    fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<usize, EngineError> {
         let states: Vec<&Tensor> = states.iter().map(|&state| &self.states[state]).collect();
         let slabs: Vec<&Tensor> = slabs.iter().map(|&slab| &self.slabs[slab]).collect();
-        self.programs.push(Program::new(&self.device, &mut self.allocator, &plan, &states, &slabs)?);
+        let program = Program::new(&self.device, &mut self.allocator, &plan, &states, &slabs)?;
+        let launches = program.dispatches();
+        self.programs.push(program);
         self.pace.add_program();
         self.device.remember();
-        Ok(())
+        Ok(launches)
     }
 
     fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {

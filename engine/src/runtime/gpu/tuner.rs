@@ -148,7 +148,9 @@ impl Trial {
         let mut fastest = f64::INFINITY;
         for _ in 0..RUNS {
             let seconds = if self.clock {
-                self.session.profile(&self.program)?.iter().map(|kernel| kernel.seconds).sum()
+                let program = &self.program;
+                let profile: Result<_, EngineError> = self.session.profile(|session| session.run(program, 1));
+                profile?.kernel_seconds()
             } else {
                 let start = Instant::now();
                 self.session.run(&self.program, 1)?;
