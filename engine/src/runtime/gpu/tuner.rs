@@ -114,8 +114,7 @@ fn race<E>(
         }
         let Ok(outcome) = trial(name) else { continue };
         let error = normalised_error(&outcome.result, &portable.result);
-        // NaN is an error too.
-        if !(error <= TOLERANCE) {
+        if error.is_nan() || error > TOLERANCE {
             tracing::warn!(name, error, "a kernel is wrong");
         } else if best.is_none_or(|(seconds, _)| outcome.seconds < seconds) {
             best = Some((outcome.seconds, name));
