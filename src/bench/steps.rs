@@ -2,7 +2,7 @@
 
 use unperturb_engine::optim::{Optimizer, Schedule, Sgd};
 use unperturb_engine::{Graph, Session};
-use unperturb_nets::{Architecture, Classifier, Mode, Normalization, Scope, Weights};
+use unperturb_nets::{Architecture, Classifier, Form, Mode, Normalization, Scope, Weights};
 
 use super::{Case, Work, numbers};
 use crate::Failure;
@@ -17,7 +17,7 @@ const BATCH: usize = 32;
 const SHAPE: [usize; 4] = [BATCH, 32, 32, 3];
 
 const CLASSIFIER: Classifier = Classifier {
-    architecture: Architecture::ResNet { depth: 20, width: 16 },
+    architecture: Architecture::ResNet { form: Form::Padded, depth: 20, width: 16 },
     classes: 10,
     normalization: Normalization::CIFAR10,
 };
