@@ -161,8 +161,8 @@ fn resnet(form: Form, text: &str) -> Option<Architecture> {
 /// The wide ResNet that `text` names.
 fn wide_resnet(text: &str) -> Option<Architecture> {
     let (depth, widen) = text.strip_prefix("wrn-")?.split_once('-')?;
-    let (depth, widen) = (depth.parse().ok()?, widen.parse().ok()?);
-    (depth > 4 && (depth - 4) % 6 == 0).then_some(Architecture::WideResNet { depth, widen })
+    let (depth, widen): (usize, usize) = (depth.parse().ok()?, widen.parse().ok()?);
+    (depth > 4 && (depth - 4).is_multiple_of(6)).then_some(Architecture::WideResNet { depth, widen })
 }
 
 impl FromStr for Architecture {

@@ -58,7 +58,7 @@ impl Form {
         match (self, depth) {
             // These depths name the nets of four stages.
             (Form::Padded | Form::Projected, 50) => None,
-            (Form::Padded | Form::Projected, _) if depth > 2 && (depth - 2) % 6 == 0 => {
+            (Form::Padded | Form::Projected, _) if depth > 2 && (depth - 2).is_multiple_of(6) => {
                 Some(vec![(depth - 2) / 6; 3])
             }
             (Form::Padded | Form::Projected, _) => None,

@@ -217,7 +217,7 @@ fn a_damaged_or_foreign_snapshot_is_refused() {
         (&whole[..whole.len() / 2], truncated),
         (&whole[..100], truncated),
         (&[], truncated),
-        (b"PK\x03\x04 is how another format begins", truncated),
+        (b"PK\x03\x04 is how another format begins", "it is not a whole PyTorch checkpoint ("),
         (&undisturbed().0, no_training),
     ] {
         fs::write(&file, bytes).unwrap();
