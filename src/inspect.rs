@@ -1,13 +1,13 @@
 //! What a checkpoint holds, whoever wrote it, and the net that it fits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
 use unperturb_nets::checkpoint::Checkpoint;
 use unperturb_nets::parameter::Specification;
-use unperturb_nets::{Architecture, Classifier, NetError, Normalization, Weights};
+use unperturb_nets::{Classifier, Known, NetError, Normalization, Weights, recognise};
 
 use crate::model::{Description, classifier_specifications, description, learned};
 use crate::task::nets::TaskNet;
@@ -78,6 +78,15 @@ pub enum Contents {
         /// Why it cannot be used as it is.
         problem: Option<String>,
     },
+    /// Another net, by names and shapes.
+    Net {
+        /// Which, with its sizes.
+        net: String,
+        /// How many numbers were learned.
+        parameters: u64,
+        /// Tensors that the net does not have; they do no harm.
+        unused: Vec<String>,
+    },
     /// The state of an unfinished training.
     Training {
         /// Updates done.
@@ -137,17 +146,25 @@ impl Contents {
             }
         } else if let Ok(Position { settings, step }) = description(checkpoint, file) {
             Contents::Training { updates: step, settings: settings.to_string() }
-        } else if let Some(classifier) = recognise(weights) {
-            Self::classifier(&classifier, None, weights)
         } else {
-            Contents::Unknown
+            match recognise(weights) {
+                Some(Known::Classifier(classifier)) => Self::classifier(&classifier, None, weights),
+                Some(known) => {
+                    let specifications = known.specifications();
+                    Contents::Net {
+                        net: known.to_string(),
+                        parameters: learned(&specifications),
+                        unused: unused(weights, &specifications),
+                    }
+                }
+                None => Contents::Unknown,
+            }
         }
     }
 
     /// `said` is what the file says beside the net: its normalisation and its recipe.
     fn classifier(classifier: &Classifier, said: Option<(Normalization, String)>, weights: &Weights) -> Self {
         let specifications = classifier_specifications(classifier);
-        let has = |name: &String| specifications.iter().any(|spec| spec.name == *name);
         let (normalization, recipe) = said.unzip();
         Contents::Classifier {
             net: classifier.architecture.to_string(),
@@ -156,9 +173,15 @@ impl Contents {
             normalization: normalization.map(|normalization| normalization.to_string()),
             recipe,
             problem: problem(weights, &specifications),
-            unused: weights.tensors.keys().filter(|name| !has(name)).cloned().collect(),
+            unused: unused(weights, &specifications),
         }
     }
+}
+
+/// Tensors that the net does not have.
+fn unused(weights: &Weights, specifications: &[Specification]) -> Vec<String> {
+    let has: BTreeSet<&str> = specifications.iter().map(|spec| spec.name.as_str()).collect();
+    weights.tensors.keys().filter(|name| !has.contains(name.as_str())).cloned().collect()
 }
 
 /// Learned numbers of a net that the weights fit. Of others it may say anything, so nothing is multiplied.
@@ -168,28 +191,6 @@ fn parameters(weights: &Weights, specifications: &[Specification]) -> Option<u64
 
 fn problem(weights: &Weights, specifications: &[Specification]) -> Option<String> {
     weights.check(specifications, "its weights").err().map(|problem| problem.to_string())
-}
-
-/// The classifier whose tensors these are: blocks and channels are counted, then every shape is compared.
-fn recognise(weights: &Weights) -> Option<Classifier> {
-    let size = |name: &str| weights.tensors.get(name).and_then(|tensor| tensor.shape.first()).copied();
-    let blocks =
-        |stage: &str| (0..).take_while(|n| size(&format!("{stage}.{n}.conv1.weight")).is_some()).count();
-    let (counted, classes) = match (size("linear.weight"), size("fc.weight")) {
-        (Some(classes), _) => {
-            (Architecture::ResNet { depth: 6 * blocks("layer1") + 2, width: size("conv1.weight")? }, classes)
-        }
-        (None, Some(classes)) => {
-            let widen = size("block1.layer.0.conv1.weight")? / 16;
-            (Architecture::WideResNet { depth: 6 * blocks("block1.layer") + 4, widen }, classes)
-        }
-        (None, None) => return None,
-    };
-    // Names of nets keep to sizes that can be.
-    let architecture = counted.to_string().parse().ok()?;
-    let classifier = Classifier { architecture, classes, normalization: Normalization::NONE };
-    let fits = weights.check_shapes(&classifier_specifications(&classifier), "its weights").is_ok();
-    fits.then_some(classifier)
 }
 
 #[cfg(test)]

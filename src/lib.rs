@@ -9,6 +9,7 @@ pub mod attack;
 pub mod bench;
 pub mod cli;
 pub mod evaluate;
+pub mod export;
 mod failure;
 pub mod inspect;
 pub mod model;

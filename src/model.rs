@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use unperturb_engine::{Graph, Session, Value};
 use unperturb_nets::checkpoint::Checkpoint;
 use unperturb_nets::parameter::Specification;
-use unperturb_nets::weights::specifications;
-use unperturb_nets::{Architecture, Classifier, Features, Mode, NetError, Normalization, Scope, Weights};
+use unperturb_nets::{
+    Architecture, Classifier, Features, Mode, NetError, Normalization, Scope, Weights, recognise,
+};
 
 /// Under this name the classifier's states live in a session.
 pub const NAME: &str = "classifier";
@@ -83,11 +84,14 @@ impl Model {
         path: &Path,
     ) -> Result<Self, NetError> {
         let origin = path.display().to_string();
-        let weights = Checkpoint::read(path)?.weights;
-        // The last layer's bias has as many elements as there are classes, whatever the net.
-        let last = ["linear.bias", "fc.bias"].iter().find_map(|&name| weights.tensors.get(name));
-        let classes = last.map_or(10, |bias| bias.data.len());
-        Self::new(Classifier { architecture, classes, normalization }, weights, &origin)
+        let checkpoint = Checkpoint::read(path)?;
+        let classifier = Classifier { normalization, ..foreign(architecture, &checkpoint.weights) };
+        let fitting = checkpoint.check(&classifier_specifications(&classifier), &origin);
+        fitting.map_err(|problem| match recognise(&checkpoint.weights) {
+            Some(known) => NetError::FitsAnother { problem: Box::new(problem), net: known.to_string() },
+            None => problem,
+        })?;
+        Self::new(classifier, checkpoint.weights, &origin)
     }
 
     /// Puts a classifier and its weights together.
@@ -132,6 +136,14 @@ impl Model {
     }
 }
 
+/// The classifier of that architecture whose weights these are, with as many classes as they have.
+pub fn foreign(architecture: Architecture, weights: &Weights) -> Classifier {
+    // The last layer's bias has as many elements as there are classes, whatever the net.
+    let last = ["linear.bias", "fc.bias"].iter().find_map(|&name| weights.tensors.get(name));
+    let classes = last.map_or(10, |bias| bias.data.len());
+    Classifier { architecture, classes, normalization: Normalization::NONE }
+}
+
 /// How many numbers of these parameters are learned.
 pub fn learned(specifications: &[Specification]) -> u64 {
     let learned = specifications.iter().filter(|spec| spec.kind.is_learned());
@@ -140,10 +152,7 @@ pub fn learned(specifications: &[Specification]) -> u64 {
 
 /// The parameters of a classifier.
 pub fn classifier_specifications(classifier: &Classifier) -> Vec<Specification> {
-    specifications(|scope| {
-        let images = scope.graph().state("images", [1, 32, 32, 3]);
-        classifier.trace(scope, images);
-    })
+    classifier.specifications()
 }
 
 /// A checkpoint with `description` among its metadata.

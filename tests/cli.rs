@@ -10,6 +10,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use place::{Place, sentence};
+use unperturb_nets::checkpoint::Checkpoint;
+use unperturb_nets::{Tensor, Weights};
 
 #[test]
 fn devices_names_every_adapter_and_the_one_that_auto_takes() {
@@ -158,6 +160,73 @@ fn inspect_refuses_damaged_and_foreign_files() {
         assert!(said.starts_with(&format!("cannot inspect the checkpoint: cannot read {path}: ")), "{said}");
     }
     place.refused(2, &["inspect"]);
+}
+
+/// The net of Carmon et al. 2019 in small, as PyTorch saved it: wrapped, in half precision, with a stage too many.
+fn carmon(place: &Place) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/checkpoints/carmon-twin.pt");
+    fs::copy(golden, place.path("twin.pt")).unwrap();
+}
+
+#[test]
+fn inspect_recognises_what_pytorch_saved() {
+    let place = Place::new();
+    carmon(&place);
+    let (text, json) = place.done_with_json(&["inspect", "twin.pt"]);
+    assert!(text.contains("wrn-10-1, 10 classes (by names and shapes)"), "{text}");
+    let contents = &json["contents"];
+    assert_eq!((&contents["net"], &contents["problem"]), (&"wrn-10-1".into(), &Value::Null));
+    let unused = contents["unused"].as_array().unwrap();
+    assert_eq!(unused.len(), 10);
+    assert!(unused.iter().all(|name| name.as_str().unwrap().starts_with("sub_block1.layer.0.")), "{json}");
+    let tensors = json["tensors"].as_array().unwrap();
+    let kind = |name: &str| tensors.iter().find(|t| t["name"] == name).map(|t| t["type"].clone());
+    assert_eq!(kind("block1.layer.0.conv1.weight"), Some("F16".into()));
+    assert_eq!(kind("bn1.num_batches_tracked"), Some("I64".into()));
+}
+
+#[test]
+fn export_writes_the_tensors_of_the_net_and_no_others() {
+    let place = Place::new();
+    carmon(&place);
+    let (text, json) = place.done_with_json(&["export", "twin.pt", "--out", "twin.safetensors"]);
+    assert_eq!(text, "twin.safetensors: wrn-10-1, 10 classes, 39 tensors, 78,330 numbers\n");
+    assert_eq!((&json["command"], &json["tensors"]), (&"export".into(), &39.into()));
+    let exported = Checkpoint::read(&place.path("twin.safetensors")).unwrap();
+    assert_eq!(exported.metadata["format"], "pt");
+    // Of names, shapes and numbers, as PyTorch has them.
+    assert_eq!(exported.weights.digest(), "d4a3996fb3e40d0a");
+
+    // A file of ours still says what it is.
+    place.classifier("net.safetensors");
+    place.done(&["export", "net.safetensors", "--out", "again.safetensors"]);
+    let [net, again] =
+        ["net", "again"].map(|name| Checkpoint::read(&place.path(&format!("{name}.safetensors"))));
+    assert_eq!(again.unwrap(), net.unwrap());
+
+    let said = place.refused(1, &["export", "wrn-16-1:twin.pt", "--out", "no"]);
+    let missing = "twin.pt: the tensor 'block1.layer.1.bn1.weight' of shape [16] is missing";
+    assert!(said.starts_with(&format!("cannot export the net: {missing}")), "{said}");
+    let mut foreign = Weights::default();
+    foreign.tensors.insert("w".into(), Tensor { shape: vec![1], data: vec![0.0] });
+    place.write("nothing.safetensors", &Checkpoint::new(foreign, Default::default()).to_bytes().unwrap());
+    let said = place.refused(1, &["export", "nothing.safetensors", "--out", "no"]);
+    assert!(said.contains("it fits no net that is known here"), "{said}");
+    assert!(!place.path("no").exists());
+}
+
+#[test]
+fn a_foreign_classifier_that_is_another_net_is_named() {
+    let place = Place::new();
+    carmon(&place);
+    let line = "evaluate --data shapes --images 4 --attack none --classifier wrn-16-1:twin.pt";
+    let said = place.refused(1, &line.split(' ').collect::<Vec<_>>());
+    let missing = "twin.pt: the tensor 'block1.layer.1.bn1.weight' of shape [16] is missing";
+    assert_eq!(
+        said,
+        format!("cannot use the classifier: {missing}; the file fits another net: wrn-10-1, 10 classes")
+    );
+    place.done(&line.replace("wrn-16-1", "wrn-10-1").split(' ').collect::<Vec<_>>());
 }
 
 #[test]

@@ -8,8 +8,10 @@ use unperturb_engine::Value;
 
 use crate::error::NetError;
 use crate::normalization::Normalization;
-use crate::resnet::ResNet;
+use crate::parameter::Specification;
+use crate::resnet::{Form, ResNet};
 use crate::scope::Scope;
+use crate::weights::specifications;
 use crate::wide_resnet::WideResNet;
 
 /// What a classifier makes of pictures.
@@ -21,12 +23,14 @@ pub struct Features<'g> {
     pub logits: Value<'g>,
 }
 
-/// A family of nets with its sizes. Written `resnet20`, `wrn-28-10`; other widths as `resnet20x8`.
+/// A family of nets with its sizes. Written `resnet20`, `resnet18-imagenet`, `wrn-28-10`; other widths as `resnet20x8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
-    /// A CIFAR ResNet.
+    /// A ResNet.
     ResNet {
-        /// Layers, `6n + 2`.
+        /// Whose.
+        form: Form,
+        /// Layers.
         depth: usize,
         /// Channels of the first stage.
         width: usize,
@@ -58,21 +62,35 @@ impl Classifier {
         let x = self.normalization.apply(images);
         let classes = self.classes;
         match self.architecture {
-            Architecture::ResNet { depth, width } => ResNet { depth, width, classes }.trace(scope, x),
+            Architecture::ResNet { form, depth, width } => {
+                ResNet { form, depth, width, classes }.trace(scope, x)
+            }
             Architecture::WideResNet { depth, widen } => WideResNet { depth, widen, classes }.trace(scope, x),
         }
     }
 
-    /// Refuses pictures that the net would shrink to nothing: it halves them twice, and its last stage needs a
-    /// neighbourhood to look at. Larger ones of any shape will do, because the features are pooled.
+    /// Its parameters.
+    pub fn specifications(&self) -> Vec<Specification> {
+        specifications(|scope| {
+            let images = scope.graph().state("images", [1, 32, 32, 3]);
+            self.trace(scope, images);
+        })
+    }
+
+    /// Refuses pictures that the net would shrink to nothing: most halve them two or three times, that of ImageNet
+    /// five times, and the last stage needs a neighbourhood to look at. Larger ones of any shape will do, because the
+    /// features are pooled.
     ///
     /// # Errors
     /// They are too small.
     pub fn expect_size(&self, height: usize, width: usize) -> Result<(), NetError> {
-        const SMALLEST: usize = 8;
-        if height.min(width) < SMALLEST {
+        let smallest = match self.architecture {
+            Architecture::ResNet { form: Form::ImageNet, .. } => 32,
+            Architecture::ResNet { .. } | Architecture::WideResNet { .. } => 8,
+        };
+        if height.min(width) < smallest {
             let net = self.architecture.to_string();
-            return Err(NetError::PictureTooSmall { net, smallest: SMALLEST, width, height });
+            return Err(NetError::PictureTooSmall { net, smallest, width, height });
         }
         Ok(())
     }
@@ -80,7 +98,9 @@ impl Classifier {
     /// Size of the pooled features.
     pub fn features(&self) -> usize {
         match self.architecture {
-            Architecture::ResNet { width, .. } => 4 * width,
+            Architecture::ResNet { form, depth, width } => {
+                ResNet { form, depth, width, classes: self.classes }.features()
+            }
             Architecture::WideResNet { widen, .. } => 64 * widen,
         }
     }
@@ -90,7 +110,7 @@ impl Architecture {
     /// The same family with another width, in channels of the first stage or as a widening factor.
     pub fn with_width(self, new: usize) -> Self {
         match self {
-            Self::ResNet { depth, .. } => Self::ResNet { depth, width: new },
+            Self::ResNet { form, depth, .. } => Self::ResNet { form, depth, width: new },
             Self::WideResNet { depth, .. } => Self::WideResNet { depth, widen: new },
         }
     }
@@ -99,45 +119,62 @@ impl Architecture {
 /// Largest depth and width that a name may ask for: a checkpoint's metadata is not to be trusted.
 const LIMITS: (usize, usize) = (1202, 1024);
 
+/// What stands before and after the sizes of a ResNet of each form. The depth tells forms with the same affixes apart.
+fn affixes(form: Form) -> (&'static str, &'static str) {
+    match form {
+        Form::Padded | Form::Cifar => ("resnet", ""),
+        Form::Projected => ("resnet", "-projection"),
+        Form::ImageNet => ("resnet", "-imagenet"),
+        Form::PreActivated => ("preact-resnet", ""),
+        Form::PreActivatedNormalised => ("preact-resnet", "-normalised"),
+    }
+}
+
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::ResNet { depth, width: 16 } => write!(f, "resnet{depth}"),
-            Self::ResNet { depth, width } => write!(f, "resnet{depth}x{width}"),
+        match *self {
+            Self::ResNet { form, depth, width } => {
+                let (before, after) = affixes(form);
+                if width == form.usual_width() {
+                    write!(f, "{before}{depth}{after}")
+                } else {
+                    write!(f, "{before}{depth}x{width}{after}")
+                }
+            }
             Self::WideResNet { depth, widen } => write!(f, "wrn-{depth}-{widen}"),
         }
     }
+}
+
+/// The ResNet of this form that `text` names.
+fn resnet(form: Form, text: &str) -> Option<Architecture> {
+    let (before, after) = affixes(form);
+    let sizes = text.strip_prefix(before)?.strip_suffix(after)?;
+    let (depth, width) = match sizes.split_once('x') {
+        Some((depth, width)) => (depth.parse().ok()?, width.parse().ok()?),
+        None => (sizes.parse().ok()?, form.usual_width()),
+    };
+    form.blocks(depth)?;
+    Some(Architecture::ResNet { form, depth, width })
+}
+
+/// The wide ResNet that `text` names.
+fn wide_resnet(text: &str) -> Option<Architecture> {
+    let (depth, widen) = text.strip_prefix("wrn-")?.split_once('-')?;
+    let (depth, widen): (usize, usize) = (depth.parse().ok()?, widen.parse().ok()?);
+    (depth > 4 && (depth - 4).is_multiple_of(6)).then_some(Architecture::WideResNet { depth, widen })
 }
 
 impl FromStr for Architecture {
     type Err = NetError;
 
     fn from_str(text: &str) -> Result<Self, NetError> {
-        let parsed = if let Some(sizes) = text.strip_prefix("resnet") {
-            let (depth, width) = sizes.split_once('x').unwrap_or((sizes, "16"));
-            match (depth.parse(), width.parse()) {
-                (Ok(depth), Ok(width)) => Some(Self::ResNet { depth, width }),
-                _ => None,
-            }
-        } else if let Some((depth, widen)) = text.strip_prefix("wrn-").and_then(|sizes| sizes.split_once('-'))
-        {
-            match (depth.parse(), widen.parse()) {
-                (Ok(depth), Ok(widen)) => Some(Self::WideResNet { depth, widen }),
-                _ => None,
-            }
-        } else {
-            None
+        let named = Form::ALL.into_iter().find_map(|form| resnet(form, text)).or_else(|| wide_resnet(text));
+        let is_possible = |net: &Architecture| {
+            let (Self::ResNet { depth, width, .. } | Self::WideResNet { depth, widen: width }) = *net;
+            depth <= LIMITS.0 && (1..=LIMITS.1).contains(&width)
         };
-        parsed
-            .filter(|net| {
-                let (depth, width, extra) = match *net {
-                    Self::ResNet { depth, width } => (depth, width, 2),
-                    Self::WideResNet { depth, widen } => (depth, widen, 4),
-                };
-                let layered = depth > extra && (depth - extra) % 6 == 0;
-                layered && depth <= LIMITS.0 && (1..=LIMITS.1).contains(&width)
-            })
-            .ok_or_else(|| NetError::UnknownNet(text.to_string()))
+        named.filter(is_possible).ok_or_else(|| NetError::UnknownNet(text.to_string()))
     }
 }
 
@@ -161,7 +198,21 @@ mod tests {
 
     #[test]
     fn names_travel_both_ways() {
-        for name in ["resnet20", "resnet56", "resnet8x4", "wrn-10-2", "wrn-28-10"] {
+        for name in [
+            "resnet20",
+            "resnet56",
+            "resnet8x4",
+            "resnet20-projection",
+            "resnet8x4-projection",
+            "resnet18",
+            "resnet50x8",
+            "resnet34-imagenet",
+            "resnet50x8-imagenet",
+            "preact-resnet18",
+            "preact-resnet18x4-normalised",
+            "wrn-10-2",
+            "wrn-28-10",
+        ] {
             assert_eq!(name.parse::<Architecture>().expect(name).to_string(), name);
         }
         for name in [
@@ -171,6 +222,11 @@ mod tests {
             "wrn-27-10",
             "resnet20x0",
             "vgg16",
+            "resnet20-imagenet",
+            "resnet18-projection",
+            "preact-resnet50",
+            "preact-resnet20",
+            "resnet18-",
             "resnet99999998",
             "wrn-10-99999",
         ] {

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 pub enum NetError {
     /// The name of a net could not be understood.
     #[error(
-        "there is no net '{0}'; known are resnet20, resnet32, resnet44, resnet56 and wrn-DEPTH-WIDTH with a depth of 6n+4"
+        "there is no net '{0}'; known are resnet20, resnet32, resnet44, resnet56 (with -projection behind them for \
+         convolved shortcuts), resnet18, resnet34, resnet50 (with -imagenet behind them for torchvision's), \
+         preact-resnet18 (with -normalised behind it for a last batch norm) and wrn-DEPTH-WIDTH with a depth of 6n+4"
     )]
     UnknownNet(String),
     /// A checkpoint lacks a tensor.
@@ -49,6 +51,14 @@ pub enum NetError {
         name: String,
         /// Its element type.
         dtype: String,
+    },
+    /// A checkpoint does not fit the net that was asked for, and is of another one.
+    #[error("{problem}; the file fits another net: {net}")]
+    FitsAnother {
+        /// Why it does not fit.
+        problem: Box<NetError>,
+        /// The net that it fits.
+        net: String,
     },
     /// The file is not a checkpoint that can be read.
     #[error("{file}: {problem}")]

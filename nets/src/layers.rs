@@ -24,6 +24,20 @@ pub fn convolution<'g>(
     x.conv2d(weight, None, stride, padding)
 }
 
+/// Convolution of `[n, h, w, in]` with square kernels and a bias.
+pub fn biased_convolution<'g>(
+    scope: &Scope<'g>,
+    x: Value<'g>,
+    channels: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> Value<'g> {
+    let inputs = kernel * kernel * x.shape()[3];
+    let convolved = convolution(scope, x, channels, kernel, stride, padding);
+    convolved + scope.parameter("bias", Kind::Bias { inputs }, [channels])
+}
+
 /// Transposed convolution of `[n, h, w, in]` with square kernels and no bias.
 pub fn transposed_convolution<'g>(
     scope: &Scope<'g>,
@@ -62,6 +76,11 @@ pub fn linear<'g>(scope: &Scope<'g>, x: Value<'g>, outputs: usize) -> Value<'g> 
     let weight = scope.parameter("weight", Kind::Linear, [inputs, outputs]);
     let bias = scope.parameter("bias", Kind::Bias { inputs }, [outputs]);
     x.linear(weight, bias)
+}
+
+/// Linear layer without bias on `[n, in]`.
+pub fn unbiased_linear<'g>(scope: &Scope<'g>, x: Value<'g>, outputs: usize) -> Value<'g> {
+    x.matmul(scope.parameter("weight", Kind::Linear, [x.shape()[1], outputs]))
 }
 
 /// Mean over height and width: `[n, h, w, c] -> [n, c]`.

@@ -4,6 +4,7 @@
 //! in a [`Scope`](scope::Scope). Tracing also lists its parameters, so that there is one place where a
 //! net is written down. Inside, tensors are NHWC; checkpoints keep PyTorch's names and layouts.
 
+pub mod alexnet;
 pub mod checkpoint;
 pub mod classifier;
 pub mod context_encoder;
@@ -13,19 +14,22 @@ mod init;
 pub mod layers;
 pub mod normalization;
 pub mod parameter;
+pub mod recognise;
 pub mod resnet;
 pub mod rotation;
 pub mod scope;
 pub mod weights;
 pub mod wide_resnet;
 
+pub use alexnet::AlexNet;
 pub use classifier::{Architecture, Classifier, Features};
 pub use context_encoder::ContextEncoder;
 pub use contrastive_head::ContrastiveHead;
 pub use error::NetError;
 pub use normalization::Normalization;
 pub use parameter::{Kind, Parameter};
-pub use resnet::ResNet;
+pub use recognise::{Known, recognise};
+pub use resnet::{Form, ResNet};
 pub use rotation::RotationNet;
 pub use scope::{Mode, Scope};
 pub use weights::{Tensor, Weights};

@@ -1,5 +1,13 @@
-//! The CIFAR ResNets of He et al. (2016, section 4.2), with option A shortcuts: stride 2 by leaving
-//! out every other pixel, new channels as zeros. Names as in the widespread `pytorch_resnet_cifar10`.
+//! ResNets in the forms that checkpoints come in: one net, and a table of what the forms do differently.
+//!
+//! | form | source | shortcuts | last layer |
+//! | --- | --- | --- | --- |
+//! | padded | He et al. 2016, section 4.2, option A; `akamaster/pytorch_resnet_cifar10` | zero channels | `linear` |
+//! | projected | the same, option B | `shortcut.0`, `shortcut.1` | `linear` |
+//! | CIFAR | He et al. 2016, section 4.1, for small pictures; `kuangliu/pytorch-cifar` | `shortcut.0`, `shortcut.1` | `linear` |
+//! | ImageNet | He et al. 2016, section 4.1; torchvision | `downsample.0`, `downsample.1` | `fc` |
+//! | pre-activated | He et al. 2016 (Identity Mappings); `kuangliu/pytorch-cifar` | `shortcut.0` | `linear` |
+//! | pre-activated, normalised | the same with a last batch norm `bn`; Rice et al. 2020 | `shortcut.0` | `linear` |
 
 use serde::{Deserialize, Serialize};
 use unperturb_engine::Value;
@@ -8,49 +16,185 @@ use crate::classifier::Features;
 use crate::layers::{batch_norm, convolution, global_average, linear};
 use crate::scope::Scope;
 
-/// A ResNet of `6n + 2` layers for small pictures.
+/// Whose ResNet it is: see the table above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Form {
+    /// Three stages of `6n + 2` layers; shortcuts leave out every other pixel and add channels of zeros.
+    Padded,
+    /// Three stages of `6n + 2` layers; shortcuts to another size are convolutions.
+    Projected,
+    /// Four stages of 18, 34 or 50 layers for small pictures.
+    Cifar,
+    /// Four stages of 18, 34 or 50 layers behind a strided 7x7 convolution and a max pool.
+    ImageNet,
+    /// Four stages of 18 or 34 layers that normalise before they convolve. (RobustBench has another net with the same
+    /// names whose shortcuts read the plain input: that of `PreActBlock` in place of `PreActBlockV2`.)
+    PreActivated,
+    /// The same, normalised once more before the pooling.
+    PreActivatedNormalised,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Form; 6] = [
+        Form::Padded,
+        Form::Projected,
+        Form::Cifar,
+        Form::ImageNet,
+        Form::PreActivated,
+        Form::PreActivatedNormalised,
+    ];
+
+    /// Channels of the first stage as published.
+    pub fn usual_width(self) -> usize {
+        match self {
+            Form::Padded | Form::Projected => 16,
+            Form::Cifar | Form::ImageNet | Form::PreActivated | Form::PreActivatedNormalised => 64,
+        }
+    }
+
+    /// The blocks of each stage of a net of so many layers, if there is one.
+    pub fn blocks(self, depth: usize) -> Option<Vec<usize>> {
+        match (self, depth) {
+            // These depths name the nets of four stages.
+            (Form::Padded | Form::Projected, 50) => None,
+            (Form::Padded | Form::Projected, _) if depth > 2 && (depth - 2).is_multiple_of(6) => {
+                Some(vec![(depth - 2) / 6; 3])
+            }
+            (Form::Padded | Form::Projected, _) => None,
+            (_, 18) => Some(vec![2; 4]),
+            (_, 34) | (Form::Cifar | Form::ImageNet, 50) => Some(vec![3, 4, 6, 3]),
+            _ => None,
+        }
+    }
+
+    fn is_pre_activated(self) -> bool {
+        matches!(self, Form::PreActivated | Form::PreActivatedNormalised)
+    }
+
+    /// How a shortcut to another size is called, unless it has no parameters.
+    fn projection(self) -> Option<&'static str> {
+        match self {
+            Form::Padded => None,
+            Form::ImageNet => Some("downsample"),
+            Form::Projected | Form::Cifar | Form::PreActivated | Form::PreActivatedNormalised => {
+                Some("shortcut")
+            }
+        }
+    }
+
+    /// How the last layer is called.
+    fn last(self) -> &'static str {
+        if self == Form::ImageNet { "fc" } else { "linear" }
+    }
+}
+
+/// A ResNet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResNet {
-    /// Layers: 20, 32, 44, 56 or any other `6n + 2`.
+    /// Whose.
+    pub form: Form,
+    /// Layers: `6n + 2` in three stages, or 18, 34 or 50 in four.
     pub depth: usize,
-    /// Channels of the first stage; 16 in the paper. The others have twice and four times as many.
+    /// Channels of the first stage; each further one has twice as many.
     pub width: usize,
     /// Classes.
     pub classes: usize,
 }
 
 impl ResNet {
-    /// Pictures `[n, h, w, 3]` to pooled features `[n, 4 width]` and logits `[n, classes]`.
+    /// Channels that a block makes of each that its inner convolutions have: 4 in nets of bottlenecks.
+    fn expansion(&self) -> usize {
+        if self.depth == 50 { 4 } else { 1 }
+    }
+
+    fn blocks(&self) -> Vec<usize> {
+        self.form.blocks(self.depth).unwrap_or_default()
+    }
+
+    /// Size of the pooled features.
+    pub fn features(&self) -> usize {
+        (self.width << self.blocks().len().saturating_sub(1)) * self.expansion()
+    }
+
+    /// Pictures `[n, h, w, 3]` to pooled features `[n, features]` and logits `[n, classes]`. A depth that the form
+    /// does not have is a net without blocks.
     pub fn trace<'g>(&self, scope: &Scope<'g>, images: Value<'g>) -> Features<'g> {
-        let mut x = convolution(&scope.child("conv1"), images, self.width, 3, 1, 1);
-        x = batch_norm(&scope.child("bn1"), x).relu();
-        for stage in 0..3 {
+        let stem = scope.child("conv1");
+        let mut x = match self.form {
+            Form::ImageNet => convolution(&stem, images, self.width, 7, 2, 3),
+            _ => convolution(&stem, images, self.width, 3, 1, 1),
+        };
+        if !self.form.is_pre_activated() {
+            x = batch_norm(&scope.child("bn1"), x).relu();
+        }
+        if self.form == Form::ImageNet {
+            x = x.max_pool2d(3, 2, 1);
+        }
+        for (stage, blocks) in self.blocks().into_iter().enumerate() {
             let layer = scope.child(format!("layer{}", stage + 1));
-            for block in 0..(self.depth - 2) / 6 {
+            for block in 0..blocks {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                x = basic_block(&layer.child(block), x, self.width << stage, stride);
+                x = self.block(&layer.child(block), x, self.width << stage, stride);
             }
         }
+        if self.form == Form::PreActivatedNormalised {
+            x = batch_norm(&scope.child("bn"), x).relu();
+        }
         let pooled = global_average(x);
-        Features { pooled, logits: linear(&scope.child("linear"), pooled, self.classes) }
+        Features { pooled, logits: linear(&scope.child(self.form.last()), pooled, self.classes) }
+    }
+
+    fn block<'g>(&self, scope: &Scope<'g>, x: Value<'g>, channels: usize, stride: usize) -> Value<'g> {
+        // Kernel and stride of each convolution, and what it makes.
+        let inner = [(3, stride, channels), (3, 1, channels)];
+        let bottleneck = [(1, 1, channels), (3, stride, channels), (1, 1, channels * self.expansion())];
+        let convolutions = if self.expansion() == 1 { inner.as_slice() } else { &bottleneck };
+        let norm = |number: usize, x| batch_norm(&scope.child(format!("bn{number}")), x);
+        let convolve = |number: usize, x, (kernel, stride, channels): (usize, usize, usize)| {
+            convolution(&scope.child(format!("conv{number}")), x, channels, kernel, stride, kernel / 2)
+        };
+        let outputs = channels * self.expansion();
+        let mut y = x;
+        if self.form.is_pre_activated() {
+            let mut shortcut = x;
+            for (number, &convolution) in (1..).zip(convolutions) {
+                y = norm(number, y).relu();
+                if number == 1 && is_resized(x, outputs, stride) {
+                    shortcut = self.shortcut(scope, y, outputs, stride);
+                }
+                y = convolve(number, y, convolution);
+            }
+            return y + shortcut;
+        }
+        for (number, &convolution) in (1..).zip(convolutions) {
+            y = norm(number, convolve(number, y, convolution));
+            if number < convolutions.len() {
+                y = y.relu();
+            }
+        }
+        let shortcut =
+            if is_resized(x, outputs, stride) { self.shortcut(scope, x, outputs, stride) } else { x };
+        (y + shortcut).relu()
+    }
+
+    /// Brings what goes around a block to the size of what comes out of it.
+    fn shortcut<'g>(&self, scope: &Scope<'g>, x: Value<'g>, channels: usize, stride: usize) -> Value<'g> {
+        let Some(name) = self.form.projection() else { return padded(x, channels, stride) };
+        let projection = scope.child(name);
+        let projected = convolution(&projection.child(0), x, channels, 1, stride, 0);
+        if self.form.is_pre_activated() { projected } else { batch_norm(&projection.child(1), projected) }
     }
 }
 
-fn basic_block<'g>(scope: &Scope<'g>, x: Value<'g>, channels: usize, stride: usize) -> Value<'g> {
-    let y = convolution(&scope.child("conv1"), x, channels, 3, stride, 1);
-    let y = batch_norm(&scope.child("bn1"), y).relu();
-    let y = convolution(&scope.child("conv2"), y, channels, 3, 1, 1);
-    let y = batch_norm(&scope.child("bn2"), y);
-    (y + shortcut(x, channels, stride)).relu()
+fn is_resized(x: Value, channels: usize, stride: usize) -> bool {
+    stride != 1 || x.shape()[3] != channels
 }
 
 /// Every `stride`-th pixel, with zero channels on both sides to make up `channels`.
-fn shortcut(x: Value, channels: usize, stride: usize) -> Value {
+fn padded(x: Value, channels: usize, stride: usize) -> Value {
     let shape = x.shape();
     let (height, width, inputs) = (shape[1], shape[2], shape[3]);
-    if stride == 1 && inputs == channels {
-        return x;
-    }
     let before = (channels - inputs) / 2;
     x.slice_by(1, 0..height, stride).slice_by(2, 0..width, stride).pad(&[
         (0, 0),

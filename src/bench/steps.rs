@@ -2,7 +2,7 @@
 
 use unperturb_engine::optim::{Optimizer, Schedule, Sgd};
 use unperturb_engine::{EngineError, Graph, Program, Session};
-use unperturb_nets::{Architecture, Classifier, Mode, Normalization, Scope, Weights};
+use unperturb_nets::{Architecture, Classifier, Form, Mode, Normalization, Scope, Weights};
 
 use super::{Case, Work, numbers};
 use crate::Failure;
@@ -14,7 +14,7 @@ use crate::train::classifier::{Recipe, trace_update};
 
 /// The classifier, without normalisation as its peers have it.
 pub(super) const CLASSIFIER: Classifier = Classifier {
-    architecture: Architecture::ResNet { depth: 20, width: 16 },
+    architecture: Architecture::ResNet { form: Form::Padded, depth: 20, width: 16 },
     classes: 10,
     normalization: Normalization::NONE,
 };

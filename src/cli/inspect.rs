@@ -60,6 +60,14 @@ fn contents(contents: &Contents) -> Vec<(&'static str, String)> {
             lines.extend(problem.as_ref().map(|text| ("problem", text.clone())));
             lines
         }
+        Contents::Net { net, parameters, unused } => {
+            let mut lines = vec![("net", format!("{net} (by names and shapes)"))];
+            lines.push(("parameters", thousands(*parameters)));
+            if !unused.is_empty() {
+                lines.push(("unused", unused.join(", ")));
+            }
+            lines
+        }
         Contents::Training { updates, settings } => vec![
             ("training", format!("unfinished, after {} updates", thousands(*updates))),
             ("settings", settings.clone()),

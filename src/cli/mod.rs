@@ -11,6 +11,7 @@ mod device;
 mod devices;
 pub mod error;
 mod evaluate;
+mod export;
 mod inputs;
 mod inspect;
 pub mod interrupt;
@@ -37,6 +38,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Devices => devices::run(global),
         Command::Data(command) => data::run(global, command),
         Command::Inspect(args) => inspect::run(global, args),
+        Command::Export(args) => export::run(global, args),
         Command::Bench(args) => bench::run(global, args),
         Command::Train(command) => train::run(global, command),
         Command::Demo(args) => demo::run(global, args),

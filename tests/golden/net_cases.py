@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import hashed
-from nets import ContextEncoder, ResNet, RotationNet, WideResNet
+from nets import AlexNet, ContextEncoder, FormedResNet, ResNet, RotationNet, WideResNet
 from record import Record
 
 # The centre's fill, ImageNet's mean, in [-1, 1], channels in the order of the published code.
@@ -34,12 +34,15 @@ def classification(record: Record, key: str, net: nn.Module, images, targets, wa
     record.gradients(key, losses.mean(), wanted)
 
 
-def classifier(subject: str, make, classes: int, watched: list[str], dtype: torch.dtype) -> Record:
+BOTH = [("eval", 2), ("train", 4)]
+
+
+def classifier(subject: str, make, classes: int, watched, dtype: torch.dtype, passes=BOTH, size: int = 32) -> Record:
     """`eval` on images 0 and 1, `train` on images 0 to 3."""
     record = Record(subject)
-    for key, count in [("eval", 2), ("train", 4)]:
+    for key, count in passes:
         net = hashed.fill(subject, make(), dtype).train(key == "train")
-        images = hashed.image(f"{subject}/image", count, 3, 32, 32).to(dtype).requires_grad_()
+        images = hashed.image(f"{subject}/image", count, 3, size, size).to(dtype).requires_grad_()
         classification(record, key, net, images, hashed.labels(count, classes), watched)
         if key == "train":
             running_statistics(record, key, net)
@@ -76,6 +79,31 @@ def rotation(dtype: torch.dtype) -> Record:
     return record
 
 
+# The ResNets that are held in evaluation mode alone: blocks of each stage, width, and whether they are bottlenecks.
+FORMED = {
+    "resnet14x8-projection": ("projection", [2, 2, 2], 8, False),
+    "resnet18x4": ("cifar", [2, 2, 2, 2], 4, False),
+    "resnet34x2": ("cifar", [3, 4, 6, 3], 2, False),
+    "resnet50x2": ("cifar", [3, 4, 6, 3], 2, True),
+    "resnet18x4-imagenet": ("imagenet", [2, 2, 2, 2], 4, False),
+    "resnet50x2-imagenet": ("imagenet", [3, 4, 6, 3], 2, True),
+    "preact-resnet18x4": ("preact", [2, 2, 2, 2], 4, False),
+    "preact-resnet18x4-normalised": ("normalised", [2, 2, 2, 2], 4, False),
+}
+
+
+def formed(subject: str, dtype: torch.dtype) -> Record:
+    form, blocks, width, bottleneck = FORMED[subject]
+    size = 64 if form == "imagenet" else 32
+    make = lambda: FormedResNet(form, blocks, width, bottleneck)
+    return classifier(subject, make, 10, [], dtype, passes=[("eval", 2)], size=size)
+
+
+def alexnet(dtype: torch.dtype) -> Record:
+    """Width 4, 16 units in the linear layers, pictures of 224x224."""
+    return classifier("alexnet", lambda: AlexNet(4, 16), 4, [], dtype, passes=[("eval", 2)], size=224)
+
+
 def context_encoder(size: int, dtype: torch.dtype) -> Record:
     """Width 8, latent 64. The loss is the squared error of the whole centre, averaged per image."""
     subject = f"context-encoder-{size}"
@@ -108,6 +136,7 @@ CASES = {
     "wrn-10-2": wrn_10_2,
     "wrn-16-1": wrn_16_1,
     "rotation": rotation,
+    "alexnet": alexnet,
     "context-encoder-32": lambda dtype: context_encoder(32, dtype),
     "context-encoder-128": lambda dtype: context_encoder(128, dtype),
-}
+} | {subject: lambda dtype, subject=subject: formed(subject, dtype) for subject in FORMED}

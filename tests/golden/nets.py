@@ -49,6 +49,111 @@ class ResNet(nn.Module):
         return features, self.linear(features)
 
 
+class Residual(nn.Module):
+    """A block of the ResNets below: basic or a bottleneck, normalised after or before each convolution."""
+
+    def __init__(self, inputs: int, channels: int, stride: int, bottleneck: bool, before: bool, shortcut: str):
+        super().__init__()
+        shapes = [(channels, 3, stride), (channels, 3, 1)]
+        if bottleneck:
+            shapes = [(channels, 1, 1), (channels, 3, stride), (4 * channels, 1, 1)]
+        self.count, self.before, self.shortcut_name = len(shapes), before, shortcut
+        self.outputs, width = shapes[-1][0], inputs
+        for number, (outputs, kernel, step) in enumerate(shapes, 1):
+            norm = nn.BatchNorm2d(width if before else outputs)
+            convolution = nn.Conv2d(width, outputs, kernel, step, kernel // 2, bias=False)
+            setattr(self, f"conv{number}", convolution)
+            setattr(self, f"bn{number}", norm)
+            width = outputs
+        self.is_resized = stride != 1 or inputs != self.outputs
+        if self.is_resized:
+            projection = [nn.Conv2d(inputs, self.outputs, 1, stride, bias=False)]
+            if not before:
+                projection.append(nn.BatchNorm2d(self.outputs))
+            setattr(self, shortcut, nn.Sequential(*projection))
+
+    def forward(self, x):
+        y, around = x, x
+        for number in range(1, self.count + 1):
+            convolution, norm = getattr(self, f"conv{number}"), getattr(self, f"bn{number}")
+            if self.before:
+                y = F.relu(norm(y))
+                if number == 1 and self.is_resized:
+                    around = getattr(self, self.shortcut_name)(y)
+                y = convolution(y)
+            else:
+                y = norm(convolution(y))
+                y = F.relu(y) if number < self.count else y
+        if self.before:
+            return y + around
+        if self.is_resized:
+            around = getattr(self, self.shortcut_name)(x)
+        return F.relu(y + around)
+
+
+class FormedResNet(nn.Module):
+    """The other forms: `projection` of akamaster/pytorch_resnet_cifar10 (option B), `cifar`, `preact` of
+    kuangliu/pytorch-cifar, `imagenet` of torchvision, `normalised` (preact with a last batch norm, as Rice et al.)."""
+
+    def __init__(self, form: str, blocks: list[int], width: int, bottleneck: bool = False, classes: int = 10):
+        super().__init__()
+        self.form, self.stages = form, len(blocks)
+        before = form in ("preact", "normalised")
+        shortcut = "downsample" if form == "imagenet" else "shortcut"
+        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False) if form == "imagenet" else conv3x3(3, width, 1)
+        if not before:
+            self.bn1 = nn.BatchNorm2d(width)
+        inputs = width
+        for stage, count in enumerate(blocks):
+            layers = []
+            for block in range(count):
+                stride = 2 if stage > 0 and block == 0 else 1
+                layers.append(Residual(inputs, width << stage, stride, bottleneck, before, shortcut))
+                inputs = layers[-1].outputs
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
+        if form == "normalised":
+            self.bn = nn.BatchNorm2d(inputs)
+        setattr(self, "fc" if form == "imagenet" else "linear", nn.Linear(inputs, classes))
+
+    def forward(self, x):
+        x = self.conv1(x)
+        if hasattr(self, "bn1"):
+            x = F.relu(self.bn1(x))
+        if self.form == "imagenet":
+            x = F.max_pool2d(x, 3, 2, 1)
+        for stage in range(self.stages):
+            x = getattr(self, f"layer{stage + 1}")(x)
+        if hasattr(self, "bn"):
+            x = F.relu(self.bn(x))
+        features = x.mean((2, 3))
+        return features, (self.fc if self.form == "imagenet" else self.linear)(features)
+
+
+class AlexNet(nn.Module):
+    """Gidaris et al. 2018; names of FeatureLearningRotNet."""
+
+    def __init__(self, width: int = 64, hidden: int = 4096, classes: int = 4):
+        super().__init__()
+        blocks, inputs = [], 3
+        shapes = [(11, 4, 2, 64, True), (5, 1, 2, 192, True), (3, 1, 1, 384, False)]
+        for kernel, stride, padding, share, pooled in shapes + [(3, 1, 1, 256, False), (3, 1, 1, 256, True)]:
+            outputs = width * share // 64
+            convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding)
+            blocks.append(nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU()))
+            if pooled:
+                blocks.append(nn.MaxPool2d(3, 2))
+            inputs = outputs
+        linear = [nn.Flatten(), nn.Linear(36 * inputs, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
+        linear += [nn.Linear(hidden, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
+        blocks += [nn.Sequential(*linear), nn.Sequential(nn.Linear(hidden, classes))]
+        self._feature_blocks = nn.ModuleList(blocks)
+
+    def forward(self, x):
+        for block in self._feature_blocks[:-1]:
+            x = block(x)
+        return x, self._feature_blocks[-1](x)
+
+
 class WideBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()

@@ -22,6 +22,16 @@ pub enum Input {
     Labels(Vec<u32>),
 }
 
+impl Input {
+    /// The numbers, of an input that has some.
+    pub fn numbers(self) -> Vec<f32> {
+        match self {
+            Input::Numbers(numbers) => numbers,
+            Input::Labels(_) => panic!("labels are no numbers"),
+        }
+    }
+}
+
 /// A traced pass. Names are those of the golden file, behind the key of the pass.
 pub struct Traced<'g> {
     /// What the pass makes, losses left out.
@@ -239,7 +249,7 @@ fn hashed_weights(subject: &str, specifications: &[Specification]) -> Weights {
 }
 
 /// `[n, rows, columns] -> [n, columns, rows]`.
-fn swap_rows(data: &[f32], n: usize, rows: usize, columns: usize) -> Vec<f32> {
+pub fn swap_rows(data: &[f32], n: usize, rows: usize, columns: usize) -> Vec<f32> {
     let at = |i: usize, column: usize, row: usize| data[(i * rows + row) * columns + column];
     (0..n)
         .flat_map(|i| (0..columns).flat_map(move |c| (0..rows).map(move |r| (i, c, r))))

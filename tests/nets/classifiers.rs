@@ -8,13 +8,18 @@ use crate::golden::labels;
 
 /// The pass of the classifier called `name` over the images of `mode`.
 pub fn case(name: &'static str, mode: Mode) -> Case {
+    case_of_size(name, mode, 32)
+}
+
+/// The same over images of another height and width.
+fn case_of_size(name: &'static str, mode: Mode, size: usize) -> Case {
     let architecture = name.parse().expect("the name of a classifier");
     let net = Classifier { architecture, classes: 10, normalization: Normalization::NONE };
     let count = images_of(mode);
     let inputs =
-        vec![("image", pictures(name, count, 32)), ("labels", Input::Labels(labels(count, net.classes)))];
+        vec![("image", pictures(name, count, size)), ("labels", Input::Labels(labels(count, net.classes)))];
     Case::new(name, key_of(mode), mode, inputs, move |scope| {
-        let images = scope.graph().state("image", [count, 32, 32, 3]);
+        let images = scope.graph().state("image", [count, size, size, 3]);
         let features = net.trace(scope, images);
         let outputs = vec![("features", features.pooled), ("logits", features.logits)];
         classification(scope, images, features.logits, outputs)
@@ -71,4 +76,44 @@ fn wide_resnet_with_identity_shortcuts_in_evaluation() {
 #[test]
 fn wide_resnet_with_identity_shortcuts_in_training() {
     case("wrn-16-1", Mode::Train).hold();
+}
+
+#[test]
+fn resnet_with_projections_under_attack() {
+    case("resnet14x8-projection", Mode::Evaluate).attack().hold();
+}
+
+#[test]
+fn resnet18_under_attack() {
+    case("resnet18x4", Mode::Evaluate).attack().hold();
+}
+
+#[test]
+fn resnet34_under_attack() {
+    case("resnet34x2", Mode::Evaluate).attack().hold();
+}
+
+#[test]
+fn resnet50_under_attack() {
+    case("resnet50x2", Mode::Evaluate).attack().hold();
+}
+
+#[test]
+fn resnet18_of_torchvision_under_attack() {
+    case_of_size("resnet18x4-imagenet", Mode::Evaluate, 64).attack().hold();
+}
+
+#[test]
+fn resnet50_of_torchvision_under_attack() {
+    case_of_size("resnet50x2-imagenet", Mode::Evaluate, 64).attack().hold();
+}
+
+#[test]
+fn pre_activated_resnet_under_attack() {
+    case("preact-resnet18x4", Mode::Evaluate).attack().hold();
+}
+
+#[test]
+fn pre_activated_resnet_with_a_last_norm_under_attack() {
+    case("preact-resnet18x4-normalised", Mode::Evaluate).attack().hold();
 }

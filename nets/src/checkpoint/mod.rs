@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::NetError;
+use crate::parameter::Specification;
 use crate::weights::Weights;
 
 /// What a checkpoint file holds.
@@ -75,6 +76,24 @@ impl Checkpoint {
             parsed.map_err(|problem| NetError::Malformed { file: file.to_string(), problem })?;
         checkpoint.entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(checkpoint)
+    }
+
+    /// Checks that every parameter is here as [`Weights::check`] does, and tells tensors of other element types from
+    /// those that are missing. `file` names the origin in errors.
+    ///
+    /// # Errors
+    /// The first parameter that does not fit.
+    pub fn check(&self, specifications: &[Specification], file: &str) -> Result<(), NetError> {
+        let dtype = |spec: &Specification| {
+            let entry = self.entries.iter().find(|entry| entry.name == spec.name)?;
+            (!self.weights.tensors.contains_key(&spec.name)).then(|| entry.dtype.clone())
+        };
+        match specifications.iter().find_map(|spec| Some((spec, dtype(spec)?))) {
+            Some((spec, dtype)) => {
+                Err(NetError::ElementType { file: file.to_string(), name: spec.name.clone(), dtype })
+            }
+            None => self.weights.check(specifications, file),
+        }
     }
 
     /// The bytes of the safetensors file.

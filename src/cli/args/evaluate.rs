@@ -189,6 +189,18 @@ pub struct InspectArgs {
     pub file: PathBuf,
 }
 
+/// `export FILE`.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// A checkpoint, FILE, or NET:FILE for one that does not say or show which net it holds
+    #[arg(value_name = "FILE")]
+    pub net: ClassifierSource,
+
+    /// The safetensors file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
 /// `bench [FILTER]`.
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {

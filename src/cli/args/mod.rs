@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use data::{DataCommand, DatasetName, FetchArgs, InfoArgs};
 pub use evaluate::{
-    AttackArgs, BenchArgs, DemoArgs, EvaluateArgs, ImageArgs, InspectArgs, NetArgs, RepairArgs, Split,
+    AttackArgs, BenchArgs, DemoArgs, EvaluateArgs, ExportArgs, ImageArgs, InspectArgs, NetArgs, RepairArgs,
+    Split,
 };
 pub use train::{ClassifierTrainingArgs, Recipe, Schedule, TaskTrainingArgs, TrainCommand};
 
@@ -85,6 +86,8 @@ pub enum Command {
     Repair(RepairArgs),
     /// What a checkpoint holds, and the net it fits
     Inspect(InspectArgs),
+    /// Write a net as a safetensors file for PyTorch, from any checkpoint that can be read
+    Export(ExportArgs),
     /// Time kernels and steps on this machine
     Bench(BenchArgs),
 }
@@ -117,6 +120,7 @@ impl Arguments {
             | Command::Train(_)
             | Command::Attack(_)
             | Command::Inspect(_)
+            | Command::Export(_)
             | Command::Bench(_) => {}
         }
         Ok(self)

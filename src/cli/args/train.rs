@@ -71,7 +71,7 @@ pub struct ClassifierTrainingArgs {
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
 
-    /// resnet20/32/44/56 or wrn-D-K
+    /// resnet20/32/44/56, resnet18/34/50, preact-resnet18 or wrn-D-K
     #[arg(long, value_name = "NET", default_value = "resnet20")]
     pub net: Architecture,
 

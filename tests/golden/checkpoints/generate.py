@@ -7,13 +7,20 @@ Element i of a tensor is i / 8 - 1, which every floating-point type here holds e
 
 import argparse
 import os
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy
 import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent))
+
+import hashed  # noqa: E402
+from nets import WideResNet, WideStage  # noqa: E402
 
 
 def numbers(*shape, dtype=torch.float32):
@@ -73,7 +80,30 @@ def training():
     }
 
 
+class Carmon(WideResNet):
+    """The wide ResNet of Carmon et al. 2019 as RobustBench has it: with a stage that nothing uses."""
+
+    def __init__(self, depth: int, widen: int):
+        super().__init__(depth, widen)
+        self.sub_block1 = WideStage((depth - 4) // 6, 16, 16 * widen, 1)
+
+
+def carmon():
+    """A small twin of the published file, in half precision, and what PyTorch makes of two images with it."""
+    net = hashed.fill("carmon-twin", Carmon(10, 1), torch.float32).half()
+    wrapped = OrderedDict((f"module.{name}", value) for name, value in net.state_dict().items())
+    torch.save({"state_dict": wrapped, "epoch": 200}, HERE / "carmon-twin.pt")
+    net = net.double().eval()
+    images = hashed.image("carmon-twin/image", 2, 3, 32, 32).double().requires_grad_()
+    _, logits = net(images)
+    losses = F.cross_entropy(logits, hashed.labels(2, 10), reduction="none")
+    (gradient,) = torch.autograd.grad(losses.mean(), images)
+    found = {"eval.logits": logits, "eval.loss": losses, "eval.grad.image": gradient}
+    save_file({key: value.detach().float().contiguous() for key, value in found.items()}, HERE / "carmon-twin.safetensors")
+
+
 def main():
+    carmon()
     torch.save(tensors(), HERE / "archive.pt")
     torch.save(tensors(), HERE / "legacy.pth", _use_new_zipfile_serialization=False)
     torch.save(training(), HERE / "training.ckpt")
