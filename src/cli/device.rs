@@ -26,10 +26,10 @@ pub fn open(global: &Global) -> Result<Device, Error> {
         DeviceChoice::Gpu(number) => {
             prepared(&GpuDevice::open(number).map_err(Error::failed("cannot use a GPU"))?, global)
         }
-        DeviceChoice::Auto => match Device::auto().0 {
-            Device::Gpu(device) => prepared(&device, global),
-            other => other,
-        },
+        DeviceChoice::Auto => {
+            let device = Device::auto().0;
+            device.as_gpu().map_or(Device::cpu(), |gpu| prepared(gpu, global))
+        }
     };
     Ok(match global.memory {
         Some(MemorySize(bytes)) => device.within(bytes),

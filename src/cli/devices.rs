@@ -47,10 +47,7 @@ struct Adapter<'a> {
 pub fn run(global: &Global) -> Result<(), Error> {
     let reports = GpuDevice::list();
     let (device, why) = Device::auto();
-    let choice = match &device {
-        Device::Cpu | Device::Limited(..) => "cpu".to_owned(),
-        Device::Gpu(gpu) => choice(gpu.report().index),
-    };
+    let choice = device.as_gpu().map_or_else(|| "cpu".to_owned(), |gpu| choice(gpu.report().index));
     let auto = Auto { choice, device: device.to_string(), why };
     let text = text(&reports, &auto);
     let adapters = reports.iter().map(Adapter::new).collect();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Device, Graph, Session};
 
-use super::batches::fitting;
+use super::batches::{Prepared, fitting};
 use super::predictions::predictions;
 use crate::Failure;
 use crate::attack::projected_gradient::{Ascent, IMAGES, LABELS, PERTURBATION, RANDOM};
@@ -25,14 +25,14 @@ pub struct Attacked {
     pub passes: Passes,
 }
 
-/// Attacks pictures on a device. Keeps the programs of the last batch size it met.
+/// Attacks pictures on a device. Keeps compiled programs for every batch size it met.
 pub struct Attacker<'a> {
     device: &'a Device,
     model: &'a Model,
     attack: Option<ProjectedGradient>,
     batch: usize,
     seed: u64,
-    compiled: Option<(usize, Compiled)>,
+    compiled: Prepared<Compiled>,
 }
 
 struct Compiled {
@@ -44,7 +44,8 @@ struct Compiled {
 impl<'a> Attacker<'a> {
     /// Attacks in batches of at most `batch`.
     pub fn new(device: &'a Device, model: &'a Model, attack: &Attack, batch: usize, seed: u64) -> Self {
-        Attacker { device, model, attack: attack.projected_gradient(), batch, seed, compiled: None }
+        let (attack, compiled) = (attack.projected_gradient(), Prepared::on(device));
+        Attacker { device, model, attack, batch, seed, compiled }
     }
 
     /// Attacks `images` `[n, h, w, 3]` with true `labels` `[n]`. Of several restarts the first that breaks
@@ -95,12 +96,7 @@ impl<'a> Attacker<'a> {
     }
 
     fn compiled(&mut self, attack: &ProjectedGradient, shape: [usize; 4]) -> Result<&mut Compiled, Failure> {
-        if self.compiled.as_ref().is_none_or(|(count, _)| *count != shape[0]) {
-            // The former programs make room first.
-            self.compiled = None;
-            self.compiled = Some((shape[0], Compiled::new(self.device, self.model, attack, shape)?));
-        }
-        Ok(&mut self.compiled.as_mut().expect("compiled above").1)
+        self.compiled.get(shape[0], || Compiled::new(self.device, self.model, attack, shape))
     }
 
     fn attack_batch(

@@ -1,5 +1,6 @@
 //! How many pictures are run together.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use unperturb_engine::Device;
@@ -37,11 +38,61 @@ pub fn fitting(
     }
 }
 
+/// What is compiled for each batch size that was met: the batches of [`even`] have two, in turn.
+pub struct Prepared<T> {
+    limited: bool,
+    by_size: HashMap<usize, T>,
+}
+
+impl<T> Prepared<T> {
+    /// Nothing yet, for `device`. Where it has a limit only the last size is kept, as two would take twice the memory.
+    pub fn on(device: &Device) -> Self {
+        Prepared { limited: device.limit().is_some(), by_size: HashMap::new() }
+    }
+
+    /// What `compile` made for batches of `size`, now or earlier.
+    ///
+    /// # Errors
+    /// What `compile` returns.
+    pub fn get(
+        &mut self,
+        size: usize,
+        compile: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<&mut T, Failure> {
+        if !self.by_size.contains_key(&size) {
+            if self.limited {
+                self.by_size.clear();
+            }
+            self.by_size.insert(size, compile()?);
+        }
+        Ok(self.by_size.get_mut(&size).expect("it is there by now"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use unperturb_engine::EngineError;
 
     use super::*;
+
+    #[test]
+    fn programs_are_compiled_once_where_memory_allows() {
+        let compiled = |device: &Device| {
+            let mut prepared = Prepared::on(device);
+            let mut made = vec![];
+            for batch in even(1000, 64) {
+                let size = batch.len();
+                let get = prepared.get(size, || {
+                    made.push(size);
+                    Ok(size)
+                });
+                assert_eq!(*get.unwrap(), size);
+            }
+            (made.len(), prepared.by_size.len())
+        };
+        assert_eq!(compiled(&Device::cpu()), (2, 2));
+        assert_eq!(compiled(&Device::cpu().within(1 << 20)).1, 1);
+    }
 
     #[test]
     fn batches_shrink_to_the_memory() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Device, Graph, Session};
 
-use super::batches::fitting;
+use super::batches::{Prepared, fitting};
 use super::predictions::predictions;
 use crate::Failure;
 use crate::attack::projected_gradient::IMAGES;
@@ -29,7 +29,7 @@ pub struct Defended {
     pub passes: Passes,
 }
 
-/// Repairs and classifies pictures on a device. Keeps the programs of the last batch size it met.
+/// Repairs and classifies pictures on a device. Keeps compiled programs for every batch size it met.
 pub struct Defender<'a> {
     device: &'a Device,
     model: &'a Model,
@@ -37,7 +37,7 @@ pub struct Defender<'a> {
     defence: &'a Defence,
     batch: usize,
     seed: u64,
-    compiled: Option<(usize, Compiled)>,
+    compiled: Prepared<Compiled>,
 }
 
 struct Compiled {
@@ -60,7 +60,7 @@ impl<'a> Defender<'a> {
             Defence::Reversal(reversal) => reversal.batch,
             Defence::None | Defence::Noise { .. } => batch,
         };
-        Defender { device, model, nets, defence, batch, seed, compiled: None }
+        Defender { device, model, nets, defence, batch, seed, compiled: Prepared::on(device) }
     }
 
     /// Repairs and classifies `images` `[n, h, w, 3]`. `done` hears of every batch how many pictures it
@@ -100,12 +100,8 @@ impl<'a> Defender<'a> {
     }
 
     fn compiled(&mut self, shape: [usize; 4]) -> Result<&mut Compiled, Failure> {
-        if self.compiled.as_ref().is_none_or(|(count, _)| *count != shape[0]) {
-            // The former programs make room first.
-            self.compiled = None;
-            self.compiled = Some((shape[0], self.compile(shape)?));
-        }
-        Ok(&mut self.compiled.as_mut().expect("compiled above").1)
+        let Defender { device, model, nets, defence, .. } = *self;
+        self.compiled.get(shape[0], || Compiled::new(device, model, nets, defence, shape))
     }
 
     fn defend_batch(
@@ -130,23 +126,31 @@ impl<'a> Defender<'a> {
         all.passes += passes * count as u64;
         Ok(())
     }
+}
 
-    fn compile(&self, shape: [usize; 4]) -> Result<Compiled, Failure> {
-        let mut session = Session::new(self.device);
-        let descent = match self.defence {
+impl Compiled {
+    fn new(
+        device: &Device,
+        model: &Model,
+        nets: &TaskNets,
+        defence: &Defence,
+        shape: [usize; 4],
+    ) -> Result<Self, Failure> {
+        let mut session = Session::new(device);
+        let descent = match defence {
             Defence::None => None,
             Defence::Noise { epsilon } => Some(Descent::noise(&mut session, epsilon.value(), shape)?),
             Defence::Reversal(reversal) => {
-                Some(Descent::compile(&mut session, reversal, self.model, self.nets, shape)?)
+                Some(Descent::compile(&mut session, reversal, model, nets, shape)?)
             }
         };
         let g = Graph::new();
         let images = g.state(IMAGES, shape);
         let repaired = if descent.is_some() { images + g.state(REVERSE, shape) } else { images };
         g.output(REPAIRED, repaired);
-        g.output(LOGITS, self.model.trace(&g, repaired).logits);
+        g.output(LOGITS, model.trace(&g, repaired).logits);
         let classify = Counted::new(session.compile(&g)?, Passes::forward(1));
-        self.model.load(&mut session)?;
+        model.load(&mut session)?;
         Ok(Compiled { session, descent, classify })
     }
 }

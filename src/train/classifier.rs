@@ -191,17 +191,7 @@ fn trace_gradients<'g>(
     let loss = logits.cross_entropy(labels, recipe.label_smoothing).mean_all();
     let right = logits.argmax(1).reshape([shape[0]]).to_f32().equals(labels.to_f32()).mean_all();
     trainer::observe(g, loss, right);
-
-    let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
-    let values: Vec<_> = learned.iter().map(|p| p.value).collect();
-    let gradients = g.gradient(loss, &values)?;
-    let parameter = |(p, gradient): (unperturb_nets::Parameter<'g>, _)| Parameter {
-        name: p.state,
-        value: p.value,
-        gradient,
-        decay: true,
-    };
-    Ok(learned.into_iter().zip(gradients).map(parameter).collect())
+    Ok(trainer::learned(g, &scope, loss)?)
 }
 
 fn trace_optimizer<'g>(g: &'g Graph, recipe: &Recipe, parameters: &[Parameter<'g>]) {

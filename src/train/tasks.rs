@@ -179,14 +179,5 @@ fn trace_gradients<'g>(
     };
     let loss = losses.mean_all();
     trainer::observe(g, loss, g.full([], 0.0));
-    let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
-    let values: Vec<_> = learned.iter().map(|p| p.value).collect();
-    let gradients = g.gradient(loss, &values)?.into_iter().zip(learned);
-    let parameter = |(gradient, p): (_, unperturb_nets::Parameter<'g>)| Parameter {
-        name: p.state,
-        value: p.value,
-        gradient,
-        decay: true,
-    };
-    Ok(gradients.map(parameter).collect())
+    Ok(trainer::learned(g, &scope, loss)?)
 }

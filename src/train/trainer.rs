@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use unperturb_data::Batches;
 use unperturb_engine::ops::random::Random;
-use unperturb_engine::optim::Schedule;
-use unperturb_engine::{Graph, Session, Value};
+use unperturb_engine::optim::{Parameter, Schedule};
+use unperturb_engine::{EngineError, Graph, Session, Value};
+use unperturb_nets::Scope;
 
 use super::parts::Update;
 use super::snapshot::{self, Position, Settings};
@@ -98,6 +99,23 @@ pub fn observe<'g>(g: &'g Graph, loss: Value<'g>, right: Value<'g>) {
     let sums = g.state(SUMS, [2]);
     let both = Value::concatenate(&[loss.reshape([1]), right.reshape([1])], 0);
     g.assign(sums, sums + both.detach());
+}
+
+/// The learned parameters of the net traced in `scope`, with their gradients of `loss`.
+///
+/// # Errors
+/// What the engine reports.
+pub fn learned<'g>(
+    g: &'g Graph,
+    scope: &Scope<'g>,
+    loss: Value<'g>,
+) -> Result<Vec<Parameter<'g>>, EngineError> {
+    let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
+    let values: Vec<_> = learned.iter().map(|p| p.value).collect();
+    let gradients = g.gradient(loss, &values)?.into_iter().zip(learned);
+    Ok(gradients
+        .map(|(gradient, p)| Parameter { name: p.state, value: p.value, gradient, decay: true })
+        .collect())
 }
 
 impl Trainer<'_> {

@@ -5,7 +5,7 @@ use unperturb_engine::ops::norms::Ball;
 use unperturb_engine::{Device, Graph, Session};
 use unperturb_nets::{Mode, Scope, WideResNet};
 
-use crate::gpu;
+use crate::{alone, gpu};
 
 const BATCH: usize = 64;
 
@@ -31,6 +31,8 @@ fn step(batch: usize) -> Graph {
 
 #[test]
 fn an_attack_on_a_wide_net_plans_less_than_pytorch_keeps() {
+    // Even a plan is on the heap, which other tests of this target measure.
+    let _alone = alone();
     for device in [Device::cpu(), gpu()] {
         let plan = Session::new(&device).plan(&step(BATCH)).unwrap_or_else(|e| panic!("{device}: {e}"));
         let planned = plan.peak_bytes() as f64 / (1024.0 * 1024.0);
@@ -45,6 +47,7 @@ fn an_attack_on_a_wide_net_plans_less_than_pytorch_keeps() {
 /// Larger batches run the same operations on more.
 #[test]
 fn steps_do_not_grow_with_the_batch() {
+    let _alone = alone();
     for device in [Device::cpu(), gpu()] {
         let session = Session::new(&device);
         let steps =

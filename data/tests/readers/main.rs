@@ -5,3 +5,5 @@ mod describe;
 mod files;
 mod folder;
 mod malformed;
+#[path = "../../../tests/support/mutations.rs"]
+mod mutations;

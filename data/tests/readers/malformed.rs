@@ -12,6 +12,7 @@ use unperturb_data::Picture;
 use unperturb_data::cifar::{Cifar, parse_batch, parse_records};
 
 use crate::files::{DIALECTS, cifar_binary, cifar_python, encode};
+use crate::mutations::{mutate, mutation};
 
 /// Remembers the largest single allocation of each thread.
 struct Watched;
@@ -47,56 +48,6 @@ unsafe impl GlobalAlloc for Watched {
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-/// One change of a file.
-#[derive(Clone, Debug)]
-enum Mutation {
-    Set(usize, u8),
-    Flip(usize, u8),
-    /// A value that lengths and sizes go wrong with, as four bytes.
-    Extreme(usize, u32),
-    Cut(usize),
-    Remove(usize, usize),
-    Repeat(usize, usize),
-}
-
-fn mutation() -> impl Strategy<Value = Mutation> {
-    // Half of the places are near the beginning, where the structure is.
-    let place = || prop_oneof![0..200usize, any::<usize>()];
-    let extreme = prop_oneof![Just(0), Just(!0), Just(0x7FFF_FFFF), Just(0xFFFF_FF7F), any::<u32>()];
-    prop_oneof![
-        (place(), any::<u8>()).prop_map(|(at, value)| Mutation::Set(at, value)),
-        (place(), 0..8u8).prop_map(|(at, bit)| Mutation::Flip(at, bit)),
-        (place(), extreme).prop_map(|(at, value)| Mutation::Extreme(at, value)),
-        place().prop_map(Mutation::Cut),
-        (place(), 1..50usize).prop_map(|(at, length)| Mutation::Remove(at, length)),
-        (place(), 1..50usize).prop_map(|(at, length)| Mutation::Repeat(at, length)),
-    ]
-}
-
-fn mutate(file: &[u8], mutations: &[Mutation]) -> Vec<u8> {
-    let mut file = file.to_vec();
-    for mutation in mutations {
-        let length = file.len().max(1);
-        match *mutation {
-            _ if file.is_empty() => {}
-            Mutation::Set(at, value) => file[at % length] = value,
-            Mutation::Flip(at, bit) => file[at % length] ^= 1 << bit,
-            Mutation::Extreme(at, value) => {
-                let at = at % length;
-                let end = length.min(at + 4);
-                file[at..end].copy_from_slice(&value.to_be_bytes()[..end - at]);
-            }
-            Mutation::Cut(at) => file.truncate(at % length),
-            Mutation::Remove(at, count) => drop(file.drain(at % length..length.min(at % length + count))),
-            Mutation::Repeat(at, count) => {
-                let piece = file[at % length..length.min(at % length + count)].to_vec();
-                file.splice(at % length..at % length, piece);
-            }
-        }
-    }
-    file
-}
-
 /// Runs `read` on 10,000 mutations of each of `files`; no panic, and no allocation over `bound` bytes.
 fn survives(files: &[Vec<u8>], bound: usize, read: impl Fn(&[u8])) {
     let config = ProptestConfig {
@@ -105,7 +56,10 @@ fn survives(files: &[Vec<u8>], bound: usize, read: impl Fn(&[u8])) {
         ..ProptestConfig::default()
     };
     let which = 0..files.len();
-    proptest!(config, |(which in which, mutations in prop::collection::vec(mutation(), 1..6))| {
+    // Half of the places are near the beginning, where the structure is.
+    let place = prop_oneof![0..200usize, any::<usize>()];
+    let mutation = mutation(place, u32::to_be_bytes);
+    proptest!(config, |(which in which, mutations in prop::collection::vec(mutation, 1..6))| {
         let file = mutate(&files[which], &mutations);
         LARGEST.set(0);
         read(&file);

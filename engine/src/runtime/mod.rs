@@ -71,6 +71,15 @@ impl Device {
         Device::Limited(Box::new(self), bytes)
     }
 
+    /// The GPU that it is, if it is one.
+    pub fn as_gpu(&self) -> Option<&gpu::GpuDevice> {
+        match self {
+            Device::Cpu => None,
+            Device::Gpu(device) => Some(device),
+            Device::Limited(device, _) => device.as_gpu(),
+        }
+    }
+
     /// Bytes that a session may take, if there is a limit.
     pub fn limit(&self) -> Option<u64> {
         match self {

@@ -2,6 +2,8 @@
 
 mod files;
 mod mutated;
+#[path = "../../../tests/support/mutations.rs"]
+mod mutations;
 
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use unperturb_nets::checkpoint::Checkpoint;
 
 use crate::golden;
+use crate::mutations::{mutate, mutation};
 
 /// Counts what the current thread holds.
 struct Counted;
@@ -71,56 +72,6 @@ const FILES: [&str; 8] = [
     "stretched.pt",
 ];
 
-/// One change of a file.
-#[derive(Clone, Debug)]
-enum Mutation {
-    Set(usize, u8),
-    Flip(usize, u8),
-    /// A value that lengths and sizes go wrong with, as four bytes.
-    Extreme(usize, u32),
-    Cut(usize),
-    Remove(usize, usize),
-    Repeat(usize, usize),
-}
-
-fn mutation() -> impl Strategy<Value = Mutation> {
-    let extreme = prop_oneof![Just(0), Just(!0), Just(0x7FFF_FFFF), Just(0xFFFF_FF7F), any::<u32>()];
-    let place = any::<usize>;
-    prop_oneof![
-        (place(), any::<u8>()).prop_map(|(at, value)| Mutation::Set(at, value)),
-        (place(), 0..8u8).prop_map(|(at, bit)| Mutation::Flip(at, bit)),
-        (place(), extreme).prop_map(|(at, value)| Mutation::Extreme(at, value)),
-        place().prop_map(Mutation::Cut),
-        (place(), 1..50usize).prop_map(|(at, length)| Mutation::Remove(at, length)),
-        (place(), 1..50usize).prop_map(|(at, length)| Mutation::Repeat(at, length)),
-    ]
-}
-
-fn mutate(file: &[u8], mutations: &[Mutation]) -> Vec<u8> {
-    let mut file = file.to_vec();
-    for mutation in mutations {
-        let length = file.len().max(1);
-        let span = |at: usize, size: usize| at % length..(at % length + size).min(length);
-        match *mutation {
-            _ if file.is_empty() => {}
-            Mutation::Set(at, value) => file[at % length] = value,
-            Mutation::Flip(at, bit) => file[at % length] ^= 1 << bit,
-            Mutation::Extreme(at, value) => {
-                let span = span(at, 4);
-                let size = span.len();
-                file[span].copy_from_slice(&value.to_le_bytes()[..size]);
-            }
-            Mutation::Cut(at) => file.truncate(at % length),
-            Mutation::Remove(at, size) => drop(file.drain(span(at, size))),
-            Mutation::Repeat(at, size) => {
-                let again = file[span(at, size)].to_vec();
-                file.splice(at % length..at % length, again);
-            }
-        }
-    }
-    file
-}
-
 /// What the values and names of a small file may take beside its tensors; that of a large one is [`BOOKKEEPING`].
 fn bookkeeping(file: &[u8]) -> usize {
     (64 << 10) + (100 * file.len()).min(BOOKKEEPING)
@@ -175,7 +126,7 @@ proptest! {
     fn mutated_files(
         which in 0..FILES.len(),
         checksums in any::<bool>(),
-        mutations in proptest::collection::vec(mutation(), 1..6),
+        mutations in proptest::collection::vec(mutation(any::<usize>(), u32::to_le_bytes), 1..6),
     ) {
         thread_local! {
             static GOLDEN: Vec<[Vec<u8>; 2]> =

@@ -5,7 +5,8 @@
 //! than rounding can never win. What was chosen stays chosen, in [`Choices`](super::choices::Choices), also where
 //! time ran out and nothing was measured: a program that ran once runs the same way again, to the same bits.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::GpuDevice;
@@ -57,22 +58,21 @@ impl GpuDevice {
 /// What is still to be chosen for `trace`, most data first: there the choice matters most.
 fn contests(device: &GpuDevice, trace: &Trace) -> Vec<Contest> {
     let abilities = Abilities::of(device.report());
-    let mut found: HashMap<String, (usize, Contest)> = HashMap::new();
+    let mut found: BTreeMap<Subject, (usize, Contest)> = BTreeMap::new();
     for Step { op, signature, .. } in Plan::new(trace, |_, _| vec![]).steps {
         let variants = op.operation().gpu_variants(&signature, &abilities);
-        let subject = Subject::new(op.operation().name(), &variants);
-        if variants.iter().filter(|variant| variant.contends).count() < 2
-            || device.choices().get(&subject).is_some()
-        {
+        if variants.iter().filter(|variant| variant.contends).count() < 2 {
             continue;
         }
-        let words = signature.inputs.iter().chain([&signature.output]).map(Type::words).sum::<usize>();
-        let contest = Contest { subject, op, signature, variants };
-        let key = format!("{:?}", contest.subject);
-        found.entry(key).or_insert((0, contest)).0 += words;
+        let subject = Subject::new(op.operation().name(), &variants);
+        if device.choices().get(&subject).is_none() {
+            let words = signature.inputs.iter().chain([&signature.output]).map(Type::words).sum::<usize>();
+            let contest = Contest { subject: subject.clone(), op, signature, variants };
+            found.entry(subject).or_insert((0, contest)).0 += words;
+        }
     }
     let mut found: Vec<_> = found.into_values().collect();
-    found.sort_by(|(a, first), (b, second)| b.cmp(a).then(first.subject.cmp(&second.subject)));
+    found.sort_by_key(|&(words, _)| Reverse(words));
     found.into_iter().map(|(_, contest)| contest).collect()
 }
 
@@ -205,8 +205,6 @@ fn normalised_error(found: &[f32], expected: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn outcome(result: f32, seconds: f64) -> Option<Outcome> {

@@ -95,6 +95,8 @@ impl GpuDevice {
     pub(super) fn lower(&self, op: &Op, signature: &Signature) -> Lowered {
         let mut variants = op.operation().gpu_variants(signature, &Abilities::of(self.report()));
         let picked = match self.pick() {
+            // Most operations have one, whose sources need not be hashed.
+            _ if variants.len() == 1 => None,
             Pick::First => None,
             Pick::Named(name) => Some(name.to_owned()),
             Pick::Fastest => self.choices().get(&Subject::new(op.operation().name(), &variants)),
