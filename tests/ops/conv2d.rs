@@ -139,6 +139,16 @@ fn many_images() {
     Sizes::new([7, 15, 15, 3], 3, 16, 2, 1).check();
 }
 
+/// More pixels than a kernel may see of them at once, so that it works on some images, or some rows, after
+/// the others; and more weights than that.
+#[test]
+fn more_than_a_window() {
+    Sizes::new([6, 17, 13, 20], 3, 8, 1, 1).check();
+    Sizes::new([2, 34, 33, 24], 3, 12, 2, 1).check();
+    Sizes::new([3, 6, 5, 64], 3, 44, 1, 1).check();
+    Sizes::new([1, 72, 31, 9], 4, 5, 1, 2).check();
+}
+
 #[test]
 fn bias() {
     let sizes = Sizes::new([2, 5, 5, 3], 3, 6, 1, 1);

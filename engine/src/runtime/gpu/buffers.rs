@@ -3,6 +3,7 @@
 use wgpu::{Buffer, BufferDescriptor, BufferUsages};
 
 use super::device::GpuDevice;
+use super::launch::WINDOW_STEP;
 use super::staging::Span;
 use crate::error::EngineError;
 use crate::runtime::Counters;
@@ -15,7 +16,7 @@ const PIECE: usize = 1 << 20;
 
 /// A buffer that shaders see as an array.
 pub(super) struct Tensor {
-    /// At least one word, and the guard.
+    /// At least one word, the guard, and as much as whole windows take.
     pub buffer: Buffer,
     /// Its elements, without padding and guard.
     pub words: usize,
@@ -35,8 +36,10 @@ impl Allocator {
     pub fn tensor(&mut self, label: &str, words: usize) -> Result<Tensor, EngineError> {
         let bytes = 4 * words.max(1) as u64;
         self.device.expect_room(&[bytes + guard_bytes()])?;
-        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-        let buffer = self.make(label, bytes + guard_bytes(), usage)?;
+        let usage =
+            BufferUsages::STORAGE | BufferUsages::UNIFORM | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+        let size = (bytes + guard_bytes()).next_multiple_of(4 * WINDOW_STEP as u64);
+        let buffer = self.make(label, size, usage)?;
         self.count(bytes);
         if !GUARD.is_empty() {
             let write = || self.device.queue().write_buffer(&buffer, bytes, bytemuck::cast_slice(GUARD));

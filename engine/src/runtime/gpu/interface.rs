@@ -20,8 +20,12 @@ pub(super) fn declared(launch: &Launch, source: &str) -> Result<Vec<Declared>, S
     let module = naga::front::wgsl::parse_str(source).map_err(|error| error.emit_to_string(source))?;
     let mut bindings = vec![Declared { ty: BufferBindingType::Uniform, bytes: 16 }];
     bindings.extend(launch.bindings.iter().map(|binding| {
-        let read_only = binding.access == Access::Read;
-        Declared { ty: BufferBindingType::Storage { read_only }, bytes: 4 }
+        let ty = match binding.access {
+            Access::Read => BufferBindingType::Storage { read_only: true },
+            Access::ReadWrite => BufferBindingType::Storage { read_only: false },
+            Access::Uniform => BufferBindingType::Uniform,
+        };
+        Declared { ty, bytes: 4 }
     }));
     for (_, global) in module.global_variables.iter() {
         let Some(place) = global.binding else { continue };

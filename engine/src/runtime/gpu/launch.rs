@@ -20,6 +20,37 @@ pub enum Access {
     Read,
     /// `var<storage, read_write>`
     ReadWrite,
+    /// `var<uniform>`
+    Uniform,
+}
+
+/// The largest part of a buffer that every adapter lets shaders see as uniform, in words.
+pub const MAX_WINDOW: usize = 16 * 1024;
+/// Windows begin and end at multiples of so many words, as every adapter allows.
+pub const WINDOW_STEP: usize = 64;
+
+/// Part of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Its first word, a multiple of [`WINDOW_STEP`].
+    pub first: usize,
+    /// Its length in words, a multiple of [`WINDOW_STEP`].
+    pub words: usize,
+}
+
+impl Window {
+    /// Length in words of the windows into a buffer of `total` words: the most that there can be.
+    pub fn words_into(total: usize) -> usize {
+        total.next_multiple_of(WINDOW_STEP).min(MAX_WINDOW)
+    }
+
+    /// The window of the most words into a buffer of `total` words that begins at `first` or, for alignment
+    /// or lack of words behind it, before it.
+    pub fn around(first: usize, total: usize) -> Self {
+        let words = Window::words_into(total);
+        let last = total.next_multiple_of(WINDOW_STEP) - words;
+        Window { first: (first - first % WINDOW_STEP).min(last), words }
+    }
 }
 
 /// One binding of a shader. Bindings are numbered from 1 in the order they are listed; 0 is `params`.
@@ -29,32 +60,44 @@ pub struct Binding {
     pub slot: Slot,
     /// What the shader does with it.
     pub access: Access,
+    /// The part that the shader sees; all of it where there is none.
+    pub window: Option<Window>,
 }
 
 impl Binding {
+    fn whole(slot: Slot, access: Access) -> Self {
+        Binding { slot, access, window: None }
+    }
+
+    /// Reads part of a buffer as uniform, which software drivers do many times faster than from storage.
+    /// The shader declares an array of vectors of four words that is as long as the window.
+    pub fn uniform(slot: Slot, window: Window) -> Self {
+        Binding { slot, access: Access::Uniform, window: Some(window) }
+    }
+
     /// Reads an operand.
     pub fn read_input(index: usize) -> Self {
-        Binding { slot: Slot::Input(index), access: Access::Read }
+        Binding::whole(Slot::Input(index), Access::Read)
     }
 
     /// Writes the result.
     pub fn write_output() -> Self {
-        Binding { slot: Slot::Output, access: Access::ReadWrite }
+        Binding::whole(Slot::Output, Access::ReadWrite)
     }
 
     /// Reads the result that an earlier launch of the same operation made.
     pub fn read_output() -> Self {
-        Binding { slot: Slot::Output, access: Access::Read }
+        Binding::whole(Slot::Output, Access::Read)
     }
 
     /// Reads a scratch buffer.
     pub fn read_scratch(index: usize) -> Self {
-        Binding { slot: Slot::Scratch(index), access: Access::Read }
+        Binding::whole(Slot::Scratch(index), Access::Read)
     }
 
     /// Writes a scratch buffer.
     pub fn write_scratch(index: usize) -> Self {
-        Binding { slot: Slot::Scratch(index), access: Access::ReadWrite }
+        Binding::whole(Slot::Scratch(index), Access::ReadWrite)
     }
 }
 

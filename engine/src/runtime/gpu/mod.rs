@@ -23,6 +23,6 @@ mod variants;
 pub use adapters::{AdapterKind, AdapterReport};
 pub(crate) use backend::GpuBackend;
 pub use device::GpuDevice;
-pub use launch::{Access, Binding, Launch, Lowered, Slot};
+pub use launch::{Access, Binding, Launch, Lowered, MAX_WINDOW, Slot, WINDOW_STEP, Window};
 pub use unroll::unroll;
 pub use variants::{Abilities, Variant};

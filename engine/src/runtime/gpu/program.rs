@@ -10,7 +10,7 @@ use wgpu::{
 
 use super::buffers::{Allocator, Tensor};
 use super::device::GpuDevice;
-use super::launch::{Launch, Lowered, Slot};
+use super::launch::{Launch, Lowered, Slot, Window};
 use super::parameters::{self, Parameters};
 use super::pipelines::Pipeline;
 use crate::error::EngineError;
@@ -82,8 +82,10 @@ impl Program {
                 offset: parameters.offset(launch),
                 size: BufferSize::new(16 * parameters::vectors(launch) as u64),
             })];
-            let tensors = launch.bindings.iter().map(|binding| buffer(place(step, binding.slot)));
-            resources.extend(tensors.map(Buffer::as_entire_binding));
+            resources.extend(launch.bindings.iter().map(|binding| {
+                let buffer = buffer(place(step, binding.slot));
+                binding.window.map_or_else(|| buffer.as_entire_binding(), |window| seen(buffer, window))
+            }));
             dispatches.push(Dispatch::new(device, launch, pipeline, resources)?);
         }
         let assigns = plan
@@ -162,6 +164,12 @@ impl Dispatch {
             })?;
         Ok(Dispatch { label, pipeline, bindings, grid })
     }
+}
+
+/// Part of a buffer.
+fn seen(buffer: &Buffer, window: Window) -> BindingResource<'_> {
+    let size = BufferSize::new(4 * window.words as u64);
+    BindingResource::Buffer(BufferBinding { buffer, offset: 4 * window.first as u64, size })
 }
 
 fn place(step: &Step, slot: Slot) -> Place {

@@ -36,10 +36,26 @@ pub(super) enum Pick {
 /// The variant that runs on every adapter.
 pub const PORTABLE: &str = "portable";
 
+/// The variant for software drivers whose subgroups are 8 lanes of a vector.
+pub const LANES: &str = "lanes";
+
 impl Variant {
     /// The variant that runs everywhere.
     pub fn portable(lowered: Lowered) -> Self {
         Variant { name: PORTABLE, lowered, contends: true }
+    }
+
+    /// The variant for adapters that have lanes, see [`Abilities::has_lanes`].
+    pub fn lanes(lowered: Lowered) -> Self {
+        Variant { name: LANES, lowered, contends: true }
+    }
+
+    /// Those that there are, then the one that runs everywhere, which is not worth measuring beside lanes.
+    pub fn before_portable<const N: usize>(special: [Option<Variant>; N], portable: Lowered) -> Vec<Variant> {
+        let mut variants: Vec<_> = special.into_iter().flatten().collect();
+        let contends = variants.iter().all(|variant| variant.name != LANES);
+        variants.push(Variant { contends, ..Variant::portable(portable) });
+        variants
     }
 }
 
@@ -62,6 +78,11 @@ pub struct Abilities {
 }
 
 impl Abilities {
+    /// A workgroup of 8 is one vector of a CPU, whose lanes exchange values for next to nothing.
+    pub fn has_lanes(&self) -> bool {
+        self.software && self.subgroup == Some(8)
+    }
+
     /// What the adapter of that report can do.
     pub fn of(report: &AdapterReport) -> Self {
         let (low, high) = report.subgroup_sizes;

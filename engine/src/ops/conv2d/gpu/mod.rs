@@ -1,6 +1,9 @@
 //! GPU kernels of convolutions. A folder entry is one manner of running them (a variant); all of them read
 //! and write pixels through the functions of `pixels.rs`.
 
+mod correlation;
+mod lanes;
+mod parts;
 mod pixels;
 mod portable;
 
@@ -27,9 +30,10 @@ pub fn correlation_variants(
     pass: Pass,
     g: &Geometry,
     epilogue: Option<&Epilogue>,
-    _abilities: &Abilities,
+    abilities: &Abilities,
 ) -> Vec<Variant> {
-    vec![Variant::portable(correlation(pass, g, epilogue))]
+    let lanes = abilities.has_lanes().then(|| lanes::correlation(pass, g, epilogue)).flatten();
+    Variant::before_portable([lanes.map(Variant::lanes)], correlation(pass, g, epilogue))
 }
 
 /// The gradient of the weights on any adapter.
@@ -38,6 +42,7 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
 }
 
 /// All ways to make the gradient of the weights, the likely best first.
-pub fn weight_gradient_variants(g: &Geometry, _abilities: &Abilities) -> Vec<Variant> {
-    vec![Variant::portable(weight_gradient(g))]
+pub fn weight_gradient_variants(g: &Geometry, abilities: &Abilities) -> Vec<Variant> {
+    let lanes = abilities.has_lanes().then(|| lanes::weight_gradient(g)).flatten();
+    Variant::before_portable([lanes.map(Variant::lanes)], weight_gradient(g))
 }

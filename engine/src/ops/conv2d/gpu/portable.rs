@@ -1,6 +1,7 @@
 //! The variant for any adapter: implicit matrix products over register tiles, without shared memory or barriers.
 
 use super::super::fused::Epilogue;
+use super::correlation::{Correlation, signed};
 use super::{Geometry, Pass, pixels};
 use crate::ops::reduce;
 use crate::runtime::gpu::{Binding, Launch, Lowered, unroll};
@@ -15,124 +16,53 @@ const INVOCATIONS: usize = 32 * 1024;
 /// Most slabs that the weight gradient's sum is split into.
 const PARTS: usize = 64;
 
-/// An axis of a correlation; see the shader for the words.
-struct Axis {
-    grid: usize,
-    step: usize,
-    source_step: usize,
-    source_offset: isize,
-    destination_offset: isize,
-}
-
-impl Axis {
-    fn forward(output: usize, stride: usize, pad: usize) -> Self {
-        let source_offset = -(pad as isize);
-        Axis { grid: output, step: 1, source_step: stride, source_offset, destination_offset: 0 }
-    }
-
-    fn input_gradient(input: usize, stride: usize, pad: usize) -> Self {
-        let first = pad / stride;
-        Axis {
-            grid: (input + pad - 1) / stride - first + 1,
-            step: stride,
-            source_step: 1,
-            source_offset: first as isize,
-            destination_offset: (first * stride) as isize - pad as isize,
-        }
-    }
-}
-
-/// A correlation of a source with weights whose rows are whole vectors.
-struct Correlation<'a> {
-    label: &'static str,
-    axes: [Axis; 2],
-    /// Rows, columns, channels.
-    source: [usize; 3],
-    destination: [usize; 3],
-    direction: isize,
-    /// Where the shader finds the weights: an operand as it is, or packed.
-    weights: Binding,
-    epilogue: Option<&'a Epilogue<'a>>,
-}
-
-impl Correlation<'_> {
-    fn launch(&self, g: &Geometry) -> Launch {
-        let [rows, columns] = &self.axes;
-        let blocks = self.destination[2].div_ceil(CHANNELS);
-        let row_of_w = self.destination[2].div_ceil(4);
-        let signed = |offset: isize| offset as i32 as u32 as usize;
-        let params = [
-            [g.n, rows.grid, columns.grid, blocks],
-            [rows.step, columns.step, g.kernel_h, g.kernel_w],
-            [self.source[0], self.source[1], self.source[2], self.destination[2]],
-            [self.destination[0], self.destination[1], rows.source_step, columns.source_step],
-            [
-                signed(rows.source_offset),
-                signed(columns.source_offset),
-                signed(rows.destination_offset),
-                signed(columns.destination_offset),
-            ],
-            [signed(self.direction), row_of_w, 0, 0],
-        ];
-        let template = include_str!("../../../../../shaders/conv2d/correlation.wgsl")
-            .replace("//SOURCE", &pixels::source("x", 1, self.source[2]))
-            .replace("//DESTINATION", &pixels::destination("d", 3, self.destination[2], self.epilogue, 4));
-        let groups = (g.n * rows.grid * columns.grid).div_ceil(PIXELS);
-        let mut bindings = vec![Binding::read_input(0), self.weights, Binding::write_output()];
-        bindings.extend(pixels::operands(self.epilogue));
-        launch(self.label, &template, bindings, params.concat(), rows.step * columns.step * groups * blocks)
-    }
-}
-
+/// The pass, which weights without whole rows of vectors and those of the input gradient reach packed.
 pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
-    match pass {
-        Pass::Forward => forward(g, epilogue),
-        Pass::InputGradient => input_gradient(g, epilogue),
+    let correlation = Correlation::new(pass, g);
+    let swapped = correlation.weight_steps[1] != 1;
+    if swapped || !g.out_channels.is_multiple_of(4) {
+        let row = correlation.destination[2].next_multiple_of(4);
+        let (pack, elements) = packed_weights(&correlation, row);
+        let launch = correlate(&correlation, Binding::read_scratch(0), epilogue);
+        Lowered { scratch: vec![elements], launches: vec![pack, launch] }
+    } else {
+        Lowered::single(correlate(&correlation, Binding::read_input(1), epilogue))
     }
 }
 
-fn forward(g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
-    let packed = !g.out_channels.is_multiple_of(4);
-    let correlation = Correlation {
-        label: "conv2d",
-        axes: [
-            Axis::forward(g.out_height(), g.stride_h, g.pad_h),
-            Axis::forward(g.out_width(), g.stride_w, g.pad_w),
+fn correlate(correlation: &Correlation, weights: Binding, epilogue: Option<&Epilogue>) -> Launch {
+    let Correlation { n, kernel, source, destination, direction, .. } = *correlation;
+    let [rows, columns] = &correlation.axes;
+    let blocks = destination[2].div_ceil(CHANNELS);
+    let row_of_w = destination[2].div_ceil(4);
+    let params = [
+        [n, rows.grid, columns.grid, blocks],
+        [rows.step, columns.step, kernel[0], kernel[1]],
+        [source[0], source[1], source[2], destination[2]],
+        [destination[0], destination[1], rows.source_step, columns.source_step],
+        [
+            signed(rows.source_offset),
+            signed(columns.source_offset),
+            signed(rows.destination_offset),
+            signed(columns.destination_offset),
         ],
-        source: [g.height, g.width, g.in_channels],
-        destination: [g.out_height(), g.out_width(), g.out_channels],
-        direction: 1,
-        weights: if packed { Binding::read_scratch(0) } else { Binding::read_input(1) },
-        epilogue,
-    };
-    let launch = correlation.launch(g);
-    if packed { with_packed_weights(g, false, launch) } else { Lowered::single(launch) }
+        [signed(direction), row_of_w, 0, 0],
+    ];
+    let template = include_str!("../../../../../shaders/conv2d/correlation.wgsl")
+        .replace("//SOURCE", &pixels::source("x", 1, source[2]))
+        .replace("//DESTINATION", &pixels::destination("d", 3, destination[2], epilogue, 4));
+    let groups = (n * rows.grid * columns.grid).div_ceil(PIXELS);
+    let mut bindings = vec![Binding::read_input(0), weights, Binding::write_output()];
+    bindings.extend(pixels::operands(epilogue));
+    let invocations = rows.step * columns.step * groups * blocks;
+    launch(correlation.label, &template, bindings, params.concat(), invocations)
 }
 
-fn input_gradient(g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
-    let correlation = Correlation {
-        label: "conv2d input gradient",
-        axes: [
-            Axis::input_gradient(g.height, g.stride_h, g.pad_h),
-            Axis::input_gradient(g.width, g.stride_w, g.pad_w),
-        ],
-        source: [g.out_height(), g.out_width(), g.out_channels],
-        destination: [g.height, g.width, g.in_channels],
-        direction: -1,
-        weights: Binding::read_scratch(0),
-        epilogue,
-    };
-    with_packed_weights(g, true, correlation.launch(g))
-}
-
-/// `launch` after one that packs the weights into scratch, for the input gradient with their channels
-/// swapped.
-fn with_packed_weights(g: &Geometry, swapped: bool, then: Launch) -> Lowered {
-    let (inputs, outputs) = (g.in_channels, g.out_channels);
-    let (sources, destinations) = if swapped { (outputs, inputs) } else { (inputs, outputs) };
-    let (source_step, destination_step) = if swapped { (1, outputs) } else { (outputs, 1) };
-    let row = destinations.next_multiple_of(4);
-    let elements = g.kernel_h * g.kernel_w * sources * row;
+/// The launch that packs the weights into scratch in rows of `row` words, and how many words that makes.
+fn packed_weights(correlation: &Correlation, row: usize) -> (Launch, usize) {
+    let [source_step, destination_step] = correlation.weight_steps;
+    let (sources, destinations) = (correlation.source[2], correlation.destination[2]);
+    let elements = correlation.kernel[0] * correlation.kernel[1] * sources * row;
     let params = [elements, sources, destinations, row, source_step, destination_step];
     let pack = Launch {
         label: "conv2d weights",
@@ -141,7 +71,7 @@ fn with_packed_weights(g: &Geometry, swapped: bool, then: Launch) -> Lowered {
         params: params.map(|word| word as u32).to_vec(),
         workgroups: elements.div_ceil(64),
     };
-    Lowered { scratch: vec![elements], launches: vec![pack, then] }
+    (pack, elements)
 }
 
 pub fn weight_gradient(g: &Geometry) -> Lowered {
