@@ -1,11 +1,14 @@
 //! GPU kernels of convolutions. A folder entry is one manner of running them (a variant); all of them read
 //! and write pixels through the functions of `pixels.rs`.
 
-mod pixels;
+mod axis;
+mod blocks;
+pub(crate) mod pixels;
 mod portable;
 
 use super::Geometry;
 use super::fused::Epilogue;
+use crate::ops::blocks::{Cut, variants};
 use crate::runtime::gpu::{Abilities, Lowered, Variant};
 
 /// Which of the two passes that make pixels.
@@ -27,9 +30,11 @@ pub fn correlation_variants(
     pass: Pass,
     g: &Geometry,
     epilogue: Option<&Epilogue>,
-    _abilities: &Abilities,
+    abilities: &Abilities,
 ) -> Vec<Variant> {
-    vec![Variant::portable(correlation(pass, g, epilogue))]
+    let portable = Variant::portable(correlation(pass, g, epilogue));
+    let correlation = blocks::Correlation::new(pass, g, epilogue);
+    variants(portable, correlation.product(), abilities, |cut, to| correlation.launch(cut, to))
 }
 
 /// The gradient of the weights on any adapter.
@@ -38,6 +43,7 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
 }
 
 /// All ways to make the gradient of the weights, the likely best first.
-pub fn weight_gradient_variants(g: &Geometry, _abilities: &Abilities) -> Vec<Variant> {
-    vec![Variant::portable(weight_gradient(g))]
+pub fn weight_gradient_variants(g: &Geometry, abilities: &Abilities) -> Vec<Variant> {
+    let launch = |cut: &Cut, to| blocks::weight_gradient(g, cut, to);
+    variants(Variant::portable(weight_gradient(g)), blocks::weight_product(g), abilities, launch)
 }

@@ -1,6 +1,7 @@
 //! The variant for any adapter: implicit matrix products over register tiles, without shared memory or barriers.
 
 use super::super::fused::Epilogue;
+use super::axis::Axis;
 use super::{Geometry, Pass, pixels};
 use crate::ops::reduce;
 use crate::runtime::gpu::{Binding, Launch, Lowered, unroll};
@@ -14,33 +15,6 @@ const CHANNELS: usize = 8;
 const INVOCATIONS: usize = 32 * 1024;
 /// Most slabs that the weight gradient's sum is split into.
 const PARTS: usize = 64;
-
-/// An axis of a correlation; see the shader for the words.
-struct Axis {
-    grid: usize,
-    step: usize,
-    source_step: usize,
-    source_offset: isize,
-    destination_offset: isize,
-}
-
-impl Axis {
-    fn forward(output: usize, stride: usize, pad: usize) -> Self {
-        let source_offset = -(pad as isize);
-        Axis { grid: output, step: 1, source_step: stride, source_offset, destination_offset: 0 }
-    }
-
-    fn input_gradient(input: usize, stride: usize, pad: usize) -> Self {
-        let first = pad / stride;
-        Axis {
-            grid: (input + pad - 1) / stride - first + 1,
-            step: stride,
-            source_step: 1,
-            source_offset: first as isize,
-            destination_offset: (first * stride) as isize - pad as isize,
-        }
-    }
-}
 
 /// A correlation of a source with weights whose rows are whole vectors.
 struct Correlation<'a> {
