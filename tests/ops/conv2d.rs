@@ -2,7 +2,7 @@ use unperturb_engine::ops::conv2d::{Conv2d, Conv2dWeightGradient};
 use unperturb_engine::{EngineError, Graph, Pair};
 
 use crate::golden::{Golden, Tensor};
-use crate::harness::{Array, Case, Input};
+use crate::harness::{Array, Case, Input, uniform};
 
 /// A convolution to test: batch, rows, columns and channels of the input, the rest by name.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +147,40 @@ fn more_than_a_window() {
     Sizes::new([2, 34, 33, 24], 3, 12, 2, 1).check();
     Sizes::new([3, 6, 5, 64], 3, 44, 1, 1).check();
     Sizes::new([1, 72, 31, 9], 4, 5, 1, 2).check();
+}
+
+/// Blocks of the kernels for hardware GPUs that are half full, and several of them either way.
+#[test]
+fn blocks_of_any_size() {
+    // A side of 64 is taken from 33 rows and columns on, one of 128 from 65 on.
+    Sizes::new([1, 6, 7, 36], 3, 40, 1, 1).check();
+    Sizes::new([1, 6, 11, 68], 1, 72, 1, 0).check();
+    Sizes::new([2, 13, 12, 67], 1, 70, 2, 0).check();
+}
+
+/// Infinities and NaNs reach the results that they belong to, and no others.
+#[test]
+fn infinities_and_nans() {
+    let sizes = Sizes::new([2, 6, 5, 4], 3, 5, 1, 1);
+    let mut x = uniform(3, sizes.input.iter().product(), -1.0, 1.0);
+    (x[9], x[70], x[71], x[150]) = (f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::INFINITY);
+    let x: Vec<f32> = x.into_iter().map(|x| x as f32).collect();
+    Case::new("conv2d of infinities")
+        .input(Input::values(sizes.input, &x))
+        .input(Input::uniform(sizes.weight(), -1.0, 1.0))
+        .build(|_, x| x[0].conv2d(x[1], None, 1, 1))
+        .reference(move |x| sizes.forward(&x[0], &x[1]))
+        .without_gradient()
+        .check();
+    let of = Conv2d { stride: 1.into(), padding: 1.into() };
+    let kernel = Pair::from(sizes.kernel);
+    Case::new("weight gradient of infinities")
+        .input(Input::values(sizes.input, &x))
+        .input(Input::uniform(sizes.output(), -1.0, 1.0))
+        .build(move |g, x| g.apply(Conv2dWeightGradient { of, kernel }, x))
+        .reference(move |x| sizes.weight_gradient(&x[0], &x[1]))
+        .without_gradient()
+        .check();
 }
 
 #[test]

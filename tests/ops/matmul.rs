@@ -20,6 +20,23 @@ fn either_side_transposed() {
     }
 }
 
+/// A factor of whole powers of two, whose split into halves has zeros beside infinities.
+#[test]
+fn infinities_and_nans() {
+    let mut left = [0.5f32; 3 * 40];
+    (left[7], left[50], left[51]) = (f32::INFINITY, f32::NEG_INFINITY, f32::NAN);
+    let right: Vec<f32> = (0..40 * 6).map(|i| if i % 5 == 0 { -2.0 } else { 4.0 }).collect();
+    Case::new("matmul of infinities")
+        .input(Input::values([3, 40], &left))
+        .input(Input::values([40, 6], &right))
+        .build(|_, x| x[0].matmul(x[1]))
+        .reference(|x| {
+            Array::from_fn([3, 6], |i| (0..40).map(|c| x[0].at(&[i[0], c]) * x[1].at(&[c, i[1]])).sum())
+        })
+        .without_gradient()
+        .check();
+}
+
 #[test]
 fn linear_layer() {
     Case::new("linear")

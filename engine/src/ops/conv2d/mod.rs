@@ -14,7 +14,7 @@
 mod cpu;
 mod fused;
 mod geometry;
-mod gpu;
+pub(crate) mod gpu;
 
 pub use fused::{Convolved, FusedConv2d, Operand};
 pub use geometry::Geometry;

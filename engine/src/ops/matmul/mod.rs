@@ -1,13 +1,15 @@
 //! Matrix product, either side transposed.
 
+mod blocks;
 mod cpu;
 mod gpu;
 
 use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
+use crate::ops::blocks::{Cut, variants};
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::Lowered;
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
 use crate::shape::{DType, Type};
 
 /// `[m, k] x [k, n] -> [m, n]`, where a transposed side is stored as `[k, m]` or `[n, k]`.
@@ -90,5 +92,12 @@ impl Operation for Matmul {
 
     fn gpu(&self, signature: &Signature) -> Lowered {
         gpu::lower(self, self.sizes(signature))
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        let sizes = self.sizes(signature);
+        let product = blocks::product(self, sizes);
+        let launch = |cut: &Cut, to| blocks::launch(&product, cut, to);
+        Variant::all(None, variants(product, abilities, launch), gpu::lower(self, sizes), abilities)
     }
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor, MemoryBudgetThresholds};
+use wgpu::{
+    Adapter, Backends, CooperativeMatrixProperties, CooperativeScalarType, DeviceType, Features, Instance,
+    InstanceDescriptor, MemoryBudgetThresholds,
+};
 
 use crate::error::{EngineError, readable_bytes};
 
@@ -26,7 +29,7 @@ pub struct AdapterReport {
     pub subgroups: bool,
     /// Smallest and largest subgroup, in invocations.
     pub subgroup_sizes: (u32, u32),
-    /// Shaders may use matrix units.
+    /// Shaders may multiply 16x16 matrices of 16-bit floats with sums in `f32` on matrix units.
     pub cooperative_matrix: bool,
     /// Launches can be timed one by one.
     pub timestamps: bool,
@@ -85,7 +88,8 @@ impl AdapterReport {
             f16: features.contains(Features::SHADER_F16),
             subgroups: features.contains(Features::SUBGROUP),
             subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
-            cooperative_matrix: features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
+            cooperative_matrix: features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
+                && adapter.cooperative_matrix_properties().iter().any(is_16_by_16),
             timestamps: features.contains(Features::TIMESTAMP_QUERY_INSIDE_PASSES),
             max_binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
@@ -117,6 +121,13 @@ impl fmt::Display for AdapterReport {
             self.max_workgroup_invocations,
         )
     }
+}
+
+/// Whether matrix units multiply 16x16 matrices of 16-bit floats with sums in f32.
+fn is_16_by_16(units: &CooperativeMatrixProperties) -> bool {
+    [units.m_size, units.n_size, units.k_size] == [16; 3]
+        && units.ab_type == CooperativeScalarType::F16
+        && units.cr_type == CooperativeScalarType::F32
 }
 
 /// All adapters, in the order of their numbers. Drivers are asked once.

@@ -7,7 +7,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use wgpu::{DeviceDescriptor, ErrorFilter, Features, MemoryHints, PollError, PollType, SubmissionIndex};
+use wgpu::{
+    DeviceDescriptor, ErrorFilter, ExperimentalFeatures, Features, MemoryHints, PollError, PollType,
+    SubmissionIndex,
+};
 
 use super::adapters::{self, AdapterKind, AdapterReport};
 use super::choices::Choices;
@@ -72,14 +75,23 @@ impl GpuDevice {
 
     pub(super) fn request(adapter: &wgpu::Adapter, report: AdapterReport) -> Result<GpuDevice, EngineError> {
         let limits = adapter.limits();
+        let mut required_features = adapter.features()
+            & (Features::TIMESTAMP_QUERY
+                | Features::TIMESTAMP_QUERY_INSIDE_PASSES
+                | Features::SUBGROUP
+                | Features::SHADER_F16
+                | Features::PIPELINE_CACHE);
+        let mut experimental_features = ExperimentalFeatures::disabled();
+        if report.cooperative_matrix {
+            required_features |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            // SAFETY: wgpu asks for care with what it calls experimental. Of that only matrix units are used, by
+            // shaders of this crate that load and store whole fragments within their workgroup's memory.
+            experimental_features = unsafe { ExperimentalFeatures::enabled() };
+        }
         let descriptor = DeviceDescriptor {
             label: Some("unperturb"),
-            required_features: adapter.features()
-                & (Features::TIMESTAMP_QUERY
-                    | Features::TIMESTAMP_QUERY_INSIDE_PASSES
-                    | Features::SUBGROUP
-                    | Features::SHADER_F16
-                    | Features::PIPELINE_CACHE),
+            required_features,
+            experimental_features,
             required_limits: limits.clone(),
             // Few large buffers: large shared blocks would only be waste.
             memory_hints: MemoryHints::MemoryUsage,

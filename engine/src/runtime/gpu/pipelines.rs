@@ -36,10 +36,13 @@ pub(super) struct Pipelines {
     cache: OnceLock<PipelineCache>,
 }
 
-/// The whole shader of `launch`.
+/// The whole shader of `launch`. Its first lines may enable extensions, which WGSL wants before all else.
 pub(super) fn full_source(launch: &Launch) -> String {
     let prelude = PRELUDE.replace("PARAM_VECTORS", &parameters::vectors(launch).to_string());
-    prelude + "\n" + &launch.source
+    let enabling =
+        launch.source.lines().take_while(|line| line.starts_with("enable ")).map(|line| line.len() + 1);
+    let (enables, rest) = launch.source.split_at(enabling.sum());
+    format!("{enables}{prelude}\n{rest}")
 }
 
 fn key(launch: &Launch) -> Key {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use naga::back::spv;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::pipelines::full_source;
@@ -110,7 +111,10 @@ fn every_launch_is_valid_wgsl() {
             .unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
         let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
         let valid = validator.validate(&module);
-        valid.unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
+        let info = valid.unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
+        // The way to Vulkan, which refuses or panics on some of what is valid.
+        let spirv = spv::write_vec(&module, &info, &spv::Options::default(), None);
+        spirv.unwrap_or_else(|error| panic!("{error}\n{source}"));
     }
 }
 

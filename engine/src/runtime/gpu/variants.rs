@@ -50,12 +50,21 @@ impl Variant {
         Variant { name: LANES, lowered, contends: true }
     }
 
-    /// Those that there are, then the one that runs everywhere, which is not worth measuring beside lanes.
-    pub fn before_portable<const N: usize>(special: [Option<Variant>; N], portable: Lowered) -> Vec<Variant> {
-        let mut variants: Vec<_> = special.into_iter().flatten().collect();
-        let contends = variants.iter().all(|variant| variant.name != LANES);
-        variants.push(Variant { contends, ..Variant::portable(portable) });
-        variants
+    /// All ways to run an operation, the likely best first: lanes, which only software drivers have, or workgroup
+    /// `blocks`, from which those gain nothing. Beside lanes the portable kernel is not worth measuring.
+    pub fn all(
+        lanes: Option<Lowered>,
+        mut blocks: Vec<Variant>,
+        portable: Lowered,
+        abilities: &Abilities,
+    ) -> Vec<Variant> {
+        let portable = Variant { contends: lanes.is_none(), ..Variant::portable(portable) };
+        if !abilities.software {
+            blocks.push(portable);
+            return blocks;
+        }
+        blocks.iter_mut().for_each(|block| block.contends = false);
+        lanes.map(Variant::lanes).into_iter().chain([portable]).chain(blocks).collect()
     }
 }
 

@@ -15,10 +15,15 @@ use super::{Geometry, Pass};
 
 /// An axis of a correlation.
 pub struct Axis {
+    /// Grid positions of a phase.
     pub grid: usize,
+    /// Destinations from one grid position to the next, and phases.
     pub step: usize,
+    /// Sources from one grid position to the next.
     pub source_step: usize,
+    /// Source of the first tap at the first position.
     pub source_offset: isize,
+    /// Destination of the first position.
     pub destination_offset: isize,
 }
 
@@ -90,6 +95,23 @@ impl Correlation {
                 weight_steps: [1, g.out_channels],
             },
         }
+    }
+}
+
+impl Correlation {
+    /// Destination pixels of a phase.
+    pub fn positions(&self) -> usize {
+        self.n * self.axes[0].grid * self.axes[1].grid
+    }
+
+    /// How often the kernel is split by the stride.
+    pub fn phases(&self) -> usize {
+        self.axes[0].step * self.axes[1].step
+    }
+
+    /// Whether the weights' rows run along the channels of the source, as the gradient of the input meets them.
+    pub fn swapped(&self) -> bool {
+        self.direction < 0
     }
 }
 

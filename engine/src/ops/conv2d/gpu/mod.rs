@@ -1,15 +1,18 @@
 //! GPU kernels of convolutions. A folder entry is one manner of running them (a variant); all of them read
 //! and write pixels through the functions of `pixels.rs`.
 
+mod blocks;
 mod correlation;
 mod lanes;
 mod parts;
-mod pixels;
+pub(crate) mod pixels;
 mod portable;
 
 use super::Geometry;
 use super::fused::Epilogue;
+use crate::ops::blocks::{Cut, variants};
 use crate::runtime::gpu::{Abilities, Lowered, Variant};
+use correlation::Correlation;
 
 /// Which of the two passes that make pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +36,10 @@ pub fn correlation_variants(
     abilities: &Abilities,
 ) -> Vec<Variant> {
     let lanes = abilities.has_lanes().then(|| lanes::correlation(pass, g, epilogue)).flatten();
-    Variant::before_portable([lanes.map(Variant::lanes)], correlation(pass, g, epilogue))
+    let correlation = Correlation::new(pass, g);
+    let launch = |cut: &Cut, to| blocks::correlation(&correlation, epilogue, cut, to);
+    let blocks = variants(blocks::product(&correlation), abilities, launch);
+    Variant::all(lanes, blocks, portable::correlation(pass, g, epilogue), abilities)
 }
 
 /// The gradient of the weights on any adapter.
@@ -44,5 +50,7 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
 /// All ways to make the gradient of the weights, the likely best first.
 pub fn weight_gradient_variants(g: &Geometry, abilities: &Abilities) -> Vec<Variant> {
     let lanes = abilities.has_lanes().then(|| lanes::weight_gradient(g)).flatten();
-    Variant::before_portable([lanes.map(Variant::lanes)], weight_gradient(g))
+    let launch = |cut: &Cut, to| blocks::weight_gradient(g, cut, to);
+    let blocks = variants(blocks::weight_product(g), abilities, launch);
+    Variant::all(lanes, blocks, weight_gradient(g), abilities)
 }

@@ -19,8 +19,7 @@ const PARTS: usize = 64;
 /// The pass, which weights without whole rows of vectors and those of the input gradient reach packed.
 pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
     let correlation = Correlation::new(pass, g);
-    let swapped = correlation.weight_steps[1] != 1;
-    if swapped || !g.out_channels.is_multiple_of(4) {
+    if correlation.swapped() || !g.out_channels.is_multiple_of(4) {
         let row = correlation.destination[2].next_multiple_of(4);
         let (pack, elements) = packed_weights(&correlation, row);
         let launch = correlate(&correlation, Binding::read_scratch(0), epilogue);

@@ -1,0 +1,239 @@
+//! Products of matrices in blocks that a workgroup keeps in its memory: what convolutions and matrix products
+//! on hardware GPUs share. An operation fills the same places of either kind of kernel: the one in
+//! `shaders/lib/blocks.wgsl` multiplies in registers, the one in `shaders/lib/matrix.wgsl` on matrix units.
+
+mod matrix;
+mod registers;
+
+use crate::ops::reduce;
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Variant, unroll};
+
+use matrix::Matrix;
+use registers::Registers;
+
+/// Length of a step along the sum, as the shaders have it.
+const STEP: usize = 16;
+/// Workgroups that keep a large GPU busy, about two for each of its multiprocessors.
+const BUSY: usize = 256;
+/// Fewest steps that are worth a workgroup of their own when a sum is split.
+const PART_STEPS: usize = 8;
+/// Most parts that a sum is split into.
+const PARTS: usize = 64;
+
+/// A square block of the result, and how a workgroup makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    /// The variant that it makes.
+    pub name: &'static str,
+    /// Rows, and as many columns.
+    side: usize,
+    kernel: Kernel,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kernel {
+    Registers(Registers),
+    Matrix(Matrix),
+}
+
+/// For layers of many and of few rows and columns on large GPUs, and for small GPUs.
+const BLOCKS: [Block; 5] = [
+    Block { name: "blocks-128", side: 128, kernel: Kernel::Registers(Registers { quads: [2, 2] }) },
+    Block { name: "blocks-64", side: 64, kernel: Kernel::Registers(Registers { quads: [2, 1] }) },
+    Block { name: "blocks-32", side: 32, kernel: Kernel::Registers(Registers { quads: [1, 1] }) },
+    Block { name: "matrix-f16x3-128", side: 128, kernel: Kernel::Matrix(Matrix { subgroups: [2, 4] }) },
+    Block { name: "matrix-f16x3-64", side: 64, kernel: Kernel::Matrix(Matrix { subgroups: [2, 2] }) },
+];
+
+/// How the vectors of four that memory and tiles hold of a factor lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vectors {
+    /// Along the sum.
+    Along,
+    /// Across it: along the rows of the result for the left factor, the columns for the right.
+    Across,
+}
+
+/// What a kernel of an operation multiplies.
+#[derive(Clone, Copy, Debug)]
+pub struct Product {
+    /// Rows of the result.
+    pub rows: usize,
+    /// Columns of the result.
+    pub columns: usize,
+    /// Length of the sum.
+    pub length: usize,
+    /// How the vectors of the left and of the right factor lie.
+    pub vectors: [Vectors; 2],
+    /// Elements of the operands 0 and 1, which are the factors.
+    pub elements: [usize; 2],
+    /// Products of these sizes that one launch makes.
+    pub products: usize,
+    /// Whether the sum may be split into parts that are added by another launch, and the length of the result.
+    pub split: Option<usize>,
+}
+
+/// What an operation fills into the shader; `blocks.wgsl` tells what each must do.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// Bindings and functions.
+    pub declarations: &'a str,
+    /// Which block is made.
+    pub place: &'a str,
+    /// Reads a step of both factors.
+    pub fetch: &'a str,
+    /// Writes a row.
+    pub store: &'a str,
+}
+
+/// A product that is cut into blocks of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    block: Block,
+    product: Product,
+    abilities: Abilities,
+    /// Blocks of all products.
+    blocks: usize,
+    /// Parts that the sum is split into.
+    pub parts: usize,
+    /// Steps of a part.
+    pub part_steps: usize,
+}
+
+/// The section of that name in an operation's file: what stands between its line `//== name` and the next such
+/// line. The file's head has the name "".
+///
+/// # Panics
+/// If there is none: a mistake in a shader of this crate.
+pub fn section<'a>(file: &'a str, name: &str) -> &'a str {
+    let rest = match name {
+        "" => file,
+        _ => {
+            let line = format!("//== {name}\n");
+            file.split_once(&line).unwrap_or_else(|| panic!("a shader has no section {name}")).1
+        }
+    };
+    rest.split("//== ").next().unwrap_or_default()
+}
+
+/// The product in every kind of block that an adapter of such abilities can make, the likely best first.
+/// `launch` makes the launch that multiplies, writing to the given binding; matrix units are not preferred before
+/// they were measured.
+pub fn variants(
+    product: Product,
+    abilities: &Abilities,
+    launch: impl Fn(&Cut, Binding) -> Launch,
+) -> Vec<Variant> {
+    let mut cuts: Vec<Cut> = BLOCKS
+        .into_iter()
+        .filter(|block| block.fits(&product, abilities))
+        .map(|block| Cut::new(block, product, abilities))
+        .collect();
+    cuts.sort_by_key(|cut| (matches!(cut.block.kernel, Kernel::Matrix(_)), cut.idle()));
+    let variant = |cut: &Cut| {
+        let lowered = cut.lower(|to| launch(cut, to));
+        Variant { name: cut.block.name, lowered, contends: true }
+    };
+    cuts.iter().map(variant).collect()
+}
+
+impl Block {
+    fn threads(&self) -> usize {
+        match &self.kernel {
+            Kernel::Registers(registers) => registers.threads(self.side),
+            Kernel::Matrix(matrix) => matrix.threads(),
+        }
+    }
+
+    /// Whether adapters of such abilities can make the block, and it is at least half filled either way or the
+    /// smallest of its kind.
+    fn fits(&self, product: &Product, abilities: &Abilities) -> bool {
+        let filled = product.rows.min(product.columns) > self.side / 2;
+        let smallest = match self.kernel {
+            Kernel::Registers(_) => registers::SMALLEST,
+            Kernel::Matrix(_) => matrix::SMALLEST,
+        };
+        let bytes = match &self.kernel {
+            Kernel::Registers(registers) => registers.bytes(self.side),
+            Kernel::Matrix(matrix) if matrix.runs(abilities) => matrix.bytes(self.side, product.vectors),
+            Kernel::Matrix(_) => return false,
+        };
+        (filled || self.side == smallest)
+            && bytes <= abilities.workgroup_bytes as usize
+            && self.threads() <= abilities.workgroup_invocations as usize
+    }
+}
+
+impl Cut {
+    fn new(block: Block, product: Product, abilities: &Abilities) -> Cut {
+        let of_one = product.rows.div_ceil(block.side) * product.columns.div_ceil(block.side);
+        let blocks = product.products * of_one;
+        let steps = product.length.div_ceil(STEP);
+        let wanted = if product.split.is_some() { BUSY / blocks.max(1) } else { 1 };
+        let part_steps = steps.div_ceil(wanted.min(steps / PART_STEPS).clamp(1, PARTS)).max(1);
+        let parts = steps.div_ceil(part_steps).max(1);
+        Cut { block, product, abilities: *abilities, blocks, parts, part_steps }
+    }
+
+    /// Workgroups of the launch that multiplies.
+    pub fn workgroups(&self) -> usize {
+        self.blocks * self.parts
+    }
+
+    /// Workgroups that are missing to keep a large GPU busy.
+    fn idle(&self) -> usize {
+        BUSY.saturating_sub(self.workgroups())
+    }
+
+    /// The shader, whose bindings from `free` on are the kernel's own.
+    pub fn shader(&self, places: Places, free: usize) -> String {
+        let Block { side, kernel, .. } = &self.block;
+        let template = match kernel {
+            Kernel::Registers(registers) => registers.template(self.product.vectors),
+            Kernel::Matrix(matrix) => {
+                matrix.template(*side, self.product.vectors, free, self.abilities.cooperative_matrix)
+            }
+        };
+        let loads = side * STEP / 4 / self.block.threads();
+        let words =
+            [("THREADS", self.block.threads()), ("LOADS", loads), ("ROWS", *side), ("COLUMNS", *side)];
+        let filled = template
+            .replace("//DECLARATIONS_OF_OPERATION", places.declarations)
+            .replace("//PLACE", places.place)
+            .replace("//FETCH", places.fetch)
+            .replace("//STORE", places.store);
+        // Words of the operation's places that depend on the kernel come last.
+        let columns = match kernel {
+            Kernel::Registers(registers) => registers.quads[1],
+            Kernel::Matrix(_) => 2,
+        };
+        let filled = filled.replace("COLUMN_QUADS", &columns.to_string());
+        let filled = words.iter().fold(filled, |text, (word, value)| text.replace(word, &value.to_string()));
+        unroll(&filled)
+    }
+
+    /// What runs before and after the launch that multiplies, and what they share.
+    fn lower(&self, launch: impl Fn(Binding) -> Launch) -> Lowered {
+        let mut lowered = match &self.block.kernel {
+            Kernel::Registers(_) => Lowered::default(),
+            Kernel::Matrix(_) => matrix::largest(self.product.elements),
+        };
+        let own: Vec<Binding> = (0..lowered.scratch.len()).map(Binding::read_scratch).collect();
+        let with_own = |to| {
+            let mut launch = launch(to);
+            launch.bindings.extend(&own);
+            launch
+        };
+        match self.product.split.filter(|_| self.parts > 1) {
+            None => lowered.launches.push(with_own(Binding::write_output())),
+            Some(length) => {
+                let slabs = own.len();
+                let (from, to) = (Binding::read_scratch(slabs), Binding::write_output());
+                lowered.scratch.push(self.parts * length);
+                lowered.launches.push(with_own(Binding::write_scratch(slabs)));
+                lowered.launches.push(reduce::gpu::sum_slabs(self.parts, length, from, to));
+            }
+        }
+        lowered
+    }
+}

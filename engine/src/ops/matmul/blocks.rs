@@ -1,0 +1,57 @@
+//! GPU kernels for hardware: blocks that a workgroup keeps in its memory.
+
+use super::{Matmul, Sizes};
+use crate::ops::blocks::{Cut, Places, Product, Vectors, section};
+use crate::ops::conv2d::gpu::pixels;
+use crate::runtime::gpu::{Binding, Launch};
+
+/// What the kernels multiply.
+pub(super) fn product(matmul: &Matmul, sizes: Sizes) -> Product {
+    let Sizes { m, k, n } = sizes;
+    Product {
+        rows: m,
+        columns: n,
+        length: k,
+        vectors: [
+            if matmul.transpose_left { Vectors::Across } else { Vectors::Along },
+            if matmul.transpose_right { Vectors::Along } else { Vectors::Across },
+        ],
+        elements: [m * k, k * n],
+        products: 1,
+        split: Some(m * n),
+    }
+}
+
+/// The launch that makes the product, or its parts, in blocks of that kind.
+pub(super) fn launch(product: &Product, cut: &Cut, to: Binding) -> Launch {
+    let Product { rows: m, columns: n, length: k, vectors: [left, right], .. } = *product;
+    let file = include_str!("../../../../shaders/matmul/blocks.wgsl");
+    // A factor's rows in memory are pixels to the functions that read vectors of four.
+    let row = |vectors, across| if vectors == Vectors::Along { k } else { across };
+    let fetch = |vectors, side: &str, first: &str, length: &str| {
+        let text = match vectors {
+            Vectors::Along => section(file, "fetch along"),
+            Vectors::Across => section(file, "fetch across"),
+        };
+        text.replace("SIDE", side).replace("FIRST", first).replace("LENGTH", length)
+    };
+    let declarations = pixels::source("left", 1, row(left, m))
+        + &pixels::source("right", 2, row(right, n))
+        + &pixels::destination("y", 3, n, None, 4);
+    let places = Places {
+        declarations: &section(file, "").replace("//DECLARATIONS", &declarations),
+        place: section(file, "place"),
+        fetch: &(fetch(left, "left", "first_row", "size.x")
+            + &fetch(right, "right", "first_column", "size.z")),
+        store: section(file, "store"),
+    };
+    let bindings = vec![Binding::read_input(0), Binding::read_input(1), to];
+    let params = [m, k, n, cut.part_steps, cut.parts];
+    Launch {
+        label: "matmul",
+        source: cut.shader(places, bindings.len() + 1).into(),
+        bindings,
+        params: params.map(|size| size as u32).to_vec(),
+        workgroups: cut.workgroups(),
+    }
+}
