@@ -13,13 +13,17 @@ const RESNET20: [[usize; 4]; 6] =
 /// Convolutions that other engines are compared on.
 const WIDE: [[usize; 4]; 2] = [[32, 64, 64, 1], [32, 64, 64, 2]];
 
+/// The inner convolutions of wrn-28-10.
+const WRN_28_10: [[usize; 4]; 3] = [[32, 160, 160, 1], [16, 320, 320, 1], [8, 640, 640, 1]];
+
 /// Rows, inner length and columns of matrix products.
-const PRODUCTS: [[usize; 3]; 3] = [[512, 512, 512], [1024, 1024, 1024], [256, 4096, 64]];
+const PRODUCTS: [[usize; 3]; 4] = [[512, 512, 512], [1024, 1024, 1024], [4096, 4096, 4096], [256, 4096, 64]];
 
 /// All of them, on `batch` images.
 pub(super) fn cases(batch: usize) -> Vec<Case> {
     let of = |sizes| Convolution::new(batch, sizes);
-    let mut cases: Vec<Case> = RESNET20.into_iter().chain(WIDE).flat_map(|sizes| of(sizes).cases()).collect();
+    let convolutions = RESNET20.into_iter().chain(WIDE).chain(WRN_28_10);
+    let mut cases: Vec<Case> = convolutions.flat_map(|sizes| of(sizes).cases()).collect();
     cases.extend(WIDE.map(|sizes| of(sizes).with_gradients()));
     cases.extend(PRODUCTS.map(product));
     // The largest activation of resnet20 with 64 channels.

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use unperturb_engine::{Device, EngineError, Session};
+use unperturb_nets::Architecture;
 
 pub use measure::{Kernel, Measurement, Profile};
 
@@ -104,12 +105,12 @@ impl Case {
     }
 }
 
-/// Every case: kernels at the shapes of resnet20, then whole steps of it. `batch` images are worked on together; where
+/// Every case: kernels at the shapes of resnet20, then whole steps of `net`. `batch` images are worked on together; where
 /// it is not given, as many as is usual: 64 in a reversal, else 32.
-pub fn cases(batch: Option<usize>) -> Vec<Case> {
+pub fn cases(net: Architecture, batch: Option<usize>) -> Vec<Case> {
     let mut cases = kernels::cases(batch.unwrap_or(BATCH));
-    cases.extend(steps::cases(batch.unwrap_or(BATCH)));
-    cases.push(reversal::case(batch.unwrap_or(REVERSAL_BATCH)));
+    cases.extend(steps::cases(net, batch.unwrap_or(BATCH)));
+    cases.push(reversal::case(net, batch.unwrap_or(REVERSAL_BATCH)));
     cases
 }
 

@@ -1,9 +1,9 @@
 //! A whole repair: what a defended evaluation is made of.
 
 use unperturb_engine::Session;
-use unperturb_nets::{NetError, Weights};
+use unperturb_nets::{Architecture, NetError, Weights};
 
-use super::steps::{CLASSIFIER, shape};
+use super::steps::{classifier, shape};
 use super::{Case, Work, numbers};
 use crate::attack::projected_gradient::IMAGES;
 use crate::model::{Model, classifier_specifications};
@@ -16,14 +16,15 @@ use crate::train::tasks::Recipe;
 /// Views of each image in the contrastive loss.
 const VIEWS: usize = 4;
 
-/// The published multi-task reversal of resnet20, but for its views, with task nets of the sizes that `train tasks`
+/// The published multi-task reversal of a classifier, but for its views, with task nets of the sizes that `train tasks`
 /// makes: one run is all of its steps.
-pub(super) fn case(batch: usize) -> Case {
+pub(super) fn case(architecture: Architecture, batch: usize) -> Case {
     let reversal = Reversal { batch, views: VIEWS, ..Reversal::published(Objective::MultiTask) };
     let name = format!("multi-task reversal of {} steps", reversal.steps);
     Case::new(name, Work::Images(batch as f64), move |session: &mut Session| {
-        let weights = Weights::initial(&classifier_specifications(&CLASSIFIER), 0);
-        let model = Model::new(CLASSIFIER, weights, "first weights")?;
+        let classifier = classifier(architecture);
+        let weights = Weights::initial(&classifier_specifications(&classifier), 0);
+        let model = Model::new(classifier, weights, "first weights")?;
         let nets = first_nets(&reversal, &model)?;
         let descent = Descent::compile(session, &reversal, &model, &nets, shape(batch))?;
         model.load(session)?;

@@ -1,8 +1,8 @@
-//! Whole steps of resnet20: what evaluations, attacks and trainings are made of.
+//! Whole steps of a classifier: what evaluations, attacks and trainings are made of.
 
 use unperturb_engine::optim::{Optimizer, Schedule, Sgd};
 use unperturb_engine::{EngineError, Graph, Program, Session};
-use unperturb_nets::{Architecture, Classifier, Form, Mode, Normalization, Scope, Weights};
+use unperturb_nets::{Architecture, Classifier, Mode, Normalization, Scope, Weights};
 
 use super::{Case, Work, numbers};
 use crate::Failure;
@@ -12,32 +12,30 @@ use crate::model::{NAME, classifier_specifications};
 use crate::passes::Passes;
 use crate::train::classifier::{Recipe, trace_update};
 
-/// The classifier, without normalisation as its peers have it.
-pub(super) const CLASSIFIER: Classifier = Classifier {
-    architecture: Architecture::ResNet { form: Form::Padded, depth: 20, width: 16 },
-    classes: 10,
-    normalization: Normalization::NONE,
-};
+/// A classifier of ten classes, without normalisation as its peers have it.
+pub(super) fn classifier(architecture: Architecture) -> Classifier {
+    Classifier { architecture, classes: 10, normalization: Normalization::NONE }
+}
 
 /// All of them, on `batch` images.
-pub(super) fn cases(batch: usize) -> Vec<Case> {
-    let images = Work::Images(batch as f64);
+pub(super) fn cases(architecture: Architecture, batch: usize) -> Vec<Case> {
+    let (of, images) = (classifier(architecture), Work::Images(batch as f64));
     vec![
-        Case::new("resnet20 evaluation", images, move |session| {
-            let evaluation = evaluation(session, batch)?;
-            fill(session, batch)?;
+        Case::new(format!("{architecture} evaluation"), images, move |session| {
+            let evaluation = evaluation(session, &of, batch)?;
+            fill(session, &of, batch)?;
             Ok(Box::new(move |session, count| session.run(&evaluation, count)))
         }),
-        Case::new("resnet20 pgd step", images, move |session| {
-            let ascent = attack(session, batch)?;
-            fill(session, batch)?;
+        Case::new(format!("{architecture} pgd step"), images, move |session| {
+            let ascent = attack(session, &of, batch)?;
+            fill(session, &of, batch)?;
             Ok(Box::new(move |session, count| {
                 (0..count).try_for_each(|_| ascent.run(session, &mut Passes::default()))
             }))
         }),
-        Case::new("resnet20 training step", images, move |session| {
-            let update = update(session, batch)?;
-            fill(session, batch)?;
+        Case::new(format!("{architecture} training step"), images, move |session| {
+            let update = update(session, of, batch)?;
+            fill(session, &of, batch)?;
             // The learning rate stays at 0, so that the weights stay what they are however often this runs.
             Ok(Box::new(move |session, count| session.run(&update, count)))
         }),
@@ -49,15 +47,15 @@ pub(super) fn shape(batch: usize) -> [usize; 4] {
     [batch, 32, 32, 3]
 }
 
-fn evaluation(session: &mut Session, batch: usize) -> Result<Program, EngineError> {
+fn evaluation(session: &mut Session, of: &Classifier, batch: usize) -> Result<Program, EngineError> {
     let g = Graph::new();
     let images = g.state(IMAGES, shape(batch));
-    let logits = CLASSIFIER.trace(&Scope::new(&g, NAME, Mode::Evaluate), images).logits;
+    let logits = of.trace(&Scope::new(&g, NAME, Mode::Evaluate), images).logits;
     g.output("predictions", logits.argmax(1));
     session.compile(&g)
 }
 
-fn attack(session: &mut Session, batch: usize) -> Result<Ascent, EngineError> {
+fn attack(session: &mut Session, of: &Classifier, batch: usize) -> Result<Ascent, EngineError> {
     let attack = ProjectedGradient {
         norm: Norm::Linf,
         epsilon: 8.0 / 255.0,
@@ -67,21 +65,21 @@ fn attack(session: &mut Session, batch: usize) -> Result<Ascent, EngineError> {
         random_start: false,
     };
     Ascent::compile(session, &attack, shape(batch), Passes::both(1), |g, images| {
-        let logits = CLASSIFIER.trace(&Scope::new(g, NAME, Mode::Evaluate), images).logits;
+        let logits = of.trace(&Scope::new(g, NAME, Mode::Evaluate), images).logits;
         logits.cross_entropy(g.state_u32(LABELS, [batch]), 0.0)
     })
 }
 
-fn update(session: &mut Session, batch: usize) -> Result<Program, Failure> {
+fn update(session: &mut Session, of: Classifier, batch: usize) -> Result<Program, Failure> {
     let g = Graph::new();
-    trace_update(&g, &recipe(batch), shape(batch))?;
+    trace_update(&g, &recipe(of, batch), shape(batch))?;
     Ok(session.compile(&g)?)
 }
 
 /// Standard training. What the update does not depend on is arbitrary.
-fn recipe(batch: usize) -> Recipe {
+fn recipe(classifier: Classifier, batch: usize) -> Recipe {
     Recipe {
-        classifier: CLASSIFIER,
+        classifier,
         attack: None,
         epochs: 1,
         batch,
@@ -95,29 +93,33 @@ fn recipe(batch: usize) -> Recipe {
 }
 
 /// Writes images, labels and first weights.
-fn fill(session: &mut Session, batch: usize) -> Result<(), Failure> {
+fn fill(session: &mut Session, of: &Classifier, batch: usize) -> Result<(), Failure> {
     session.write(IMAGES, &numbers(shape(batch).iter().product()))?;
     if session.has(LABELS) {
         let labels: Vec<u32> = (0..batch as u32).map(|image| image % 10).collect();
         session.write_u32(LABELS, &labels)?;
     }
-    let specifications = classifier_specifications(&CLASSIFIER);
+    let specifications = classifier_specifications(of);
     Ok(Weights::initial(&specifications, 0).load(session, NAME, &specifications)?)
 }
 
 #[cfg(test)]
 mod tests {
     use unperturb_engine::Device;
+    use unperturb_nets::Form;
 
     use super::*;
+
+    const RESNET20: Architecture = Architecture::ResNet { form: Form::Padded, depth: 20, width: 16 };
 
     /// Kernels that a step launches, for each kind of step.
     fn launches(device: &Device, batch: usize) -> [usize; 3] {
         let mut session = Session::new(device);
+        let of = classifier(RESNET20);
         [
-            evaluation(&mut session, batch).expect("compiles").launches(),
-            attack(&mut session, batch).expect("compiles").step().launches(),
-            update(&mut session, batch).expect("compiles").launches(),
+            evaluation(&mut session, &of, batch).expect("compiles").launches(),
+            attack(&mut session, &of, batch).expect("compiles").step().launches(),
+            update(&mut session, of, batch).expect("compiles").launches(),
         ]
     }
 

@@ -22,9 +22,12 @@ struct Benchmarks {
 
 /// Runs the command.
 pub fn run(global: &Global, args: &BenchArgs) -> Result<(), Error> {
-    let all = bench::cases(args.batch.map(NonZeroUsize::get));
+    let all = bench::cases(args.net, args.batch.map(NonZeroUsize::get));
     let cases = chosen(all, args.filter.as_deref().unwrap_or_default())?;
-    let device = device::open(global)?;
+    let device = match &args.variant {
+        Some(name) => device::open_with_kernels(global, name)?,
+        None => device::open(global)?,
+    };
     let interrupt = Interrupt::install()?;
     let progress = Progress::new(global.quiet);
     let release = !cfg!(debug_assertions);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 use unperturb_engine::Device;
-use unperturb_engine::runtime::gpu::GpuDevice;
+use unperturb_engine::runtime::gpu::{GpuDevice, Variant};
 
 use super::progress::Progress;
 use super::values::{DeviceChoice, MemorySize, Precision};
@@ -35,6 +35,19 @@ pub fn open(global: &Global) -> Result<Device, Error> {
         Some(MemorySize(bytes)) => device.within(bytes),
         None => device,
     })
+}
+
+/// Opens the GPU that `--device` names, for kernels of that name wherever there are such.
+///
+/// # Errors
+/// There is no GPU, or none of that number.
+pub fn open_with_kernels(global: &Global, name: &str) -> Result<Device, Error> {
+    let device = open(global)?;
+    let name = Variant::names().find(|&known| known == name);
+    match (device.as_gpu(), name) {
+        (Some(gpu), Some(name)) => Ok(Device::Gpu(gpu.preferring(name))),
+        _ => Err(Error::Usage("`--variant` chooses among kernels of a GPU, and this is none".into())),
+    }
 }
 
 /// The device with its fastest kernels, which are kept for the next run.

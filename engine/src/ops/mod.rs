@@ -6,7 +6,7 @@
 //! the compiler then asks for whatever is missing.
 
 pub mod batch_norm;
-mod blocks;
+pub(crate) mod blocks;
 pub mod colour;
 pub mod conv2d;
 pub mod convert;

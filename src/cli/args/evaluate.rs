@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use unperturb_nets::Normalization;
+use clap::builder::PossibleValuesParser;
+use unperturb_engine::runtime::gpu::Variant;
+use unperturb_nets::{Architecture, Normalization};
 
 use crate::attack::{Attack, Attacks};
 use crate::cli::Error;
@@ -211,6 +213,14 @@ pub struct BenchArgs {
     /// Images that are worked on together, instead of 64 in the reversal and 32 elsewhere
     #[arg(long, value_name = "N")]
     pub batch: Option<NonZeroUsize>,
+
+    /// The net that the steps are of
+    #[arg(long, value_name = "NET", default_value = "resnet20")]
+    pub net: Architecture,
+
+    /// Take these GPU kernels wherever there are such, instead of the fastest
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Variant::names()))]
+    pub variant: Option<String>,
 
     /// Also show where the time of the steps goes, kernel by kernel
     #[arg(long)]

@@ -45,6 +45,11 @@ const BLOCKS: [Block; 5] = [
     Block { name: "matrix-f16x3-64", side: 64, kernel: Kernel::Matrix(Matrix { subgroups: [2, 2] }) },
 ];
 
+/// The names of the variants that blocks make.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BLOCKS.iter().map(|block| block.name)
+}
+
 /// How the vectors of four that memory and tiles hold of a factor lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vectors {

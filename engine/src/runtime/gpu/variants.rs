@@ -6,7 +6,7 @@ use super::device::GpuDevice;
 use super::launch::Lowered;
 use crate::error::EngineError;
 use crate::graph::Graph;
-use crate::ops::{Op, Signature};
+use crate::ops::{Op, Signature, blocks};
 use crate::optimize::optimize;
 use crate::plan::{Plan, Step};
 
@@ -40,6 +40,11 @@ pub const PORTABLE: &str = "portable";
 pub const LANES: &str = "lanes";
 
 impl Variant {
+    /// The names of all variants that operations have on some adapter.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        [PORTABLE, LANES].into_iter().chain(blocks::names())
+    }
+
     /// The variant that runs everywhere.
     pub fn portable(lowered: Lowered) -> Self {
         Variant { name: PORTABLE, lowered, contends: true }
