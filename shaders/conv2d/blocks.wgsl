@@ -53,7 +53,7 @@
       let at$i = vec2<u32>(base$i + offset);
       let inside$i = exists && all(at$i < source);
       let x$i = select(0u, ((image$i * source.x + at$i.x) * source.y + at$i.y) * stride_x(sources), inside$i);
-      next_left$i = select(vec4<f32>(), load_x(x$i, c, sources), inside$i);
+      next_left$i = if_inside(load_x(x$i, c, sources), inside$i);
       //end
       //FETCH_WEIGHTS
       c += 16u;
@@ -82,7 +82,7 @@
       //for i in 0..LOADS
       let met$i = w_tap$i < taps.x * taps.y && w_c$i < sources;
       let w$i = select(0u, (w_tap$i * sources + w_c$i) * stride_w(destinations), met$i);
-      next_right$i = select(vec4<f32>(), load_w(w$i, w_n, destinations), met$i);
+      next_right$i = if_inside(load_w(w$i, w_n, destinations), met$i);
       w_c$i += 16u;
       while (w_c$i >= channels) {
         w_c$i -= channels;
@@ -98,5 +98,5 @@
       let w_tap = first_tap + tap * phases;
       //for i in 0..LOADS
       let w$i = select(0u, ((w_tap.x * kernel.y + w_tap.y) * destinations + w_n$i) * stride_w(sources), exists);
-      next_right$i = select(vec4<f32>(), load_w(w$i, c, sources), exists);
+      next_right$i = if_inside(load_w(w$i, c, sources), exists);
       //end

@@ -48,9 +48,9 @@
       let at$i = vec2(p$i, q$i) * stride + tap - padding;
       let inside$i = k$i < pixels && fetched_row < rows && all(at$i < input);
       let x$i = select(0u, ((image$i * input.x + at$i.x) * input.y + at$i.y) * stride_x(inputs), inside$i);
-      next_left$i = select(vec4<f32>(), load_x(x$i, c, inputs), inside$i);
+      next_left$i = if_inside(load_x(x$i, c, inputs), inside$i);
       let dy$i = select(0u, k$i * stride_dy(outputs), k$i < pixels);
-      next_right$i = select(vec4<f32>(), load_dy(dy$i, fetched_n, outputs), k$i < pixels);
+      next_right$i = if_inside(load_dy(dy$i, fetched_n, outputs), k$i < pixels);
       q$i += 16u;
       while (q$i >= output.y) {
         q$i -= output.y;

@@ -2,16 +2,17 @@
 // A workgroup of THREADS makes ROWS x COLUMNS of y. It goes along k in steps of 16: while it multiplies the
 // tiles of one step, each invocation has its part of the next ones on the way in registers. An invocation
 // makes ROW_QUADS x COLUMN_QUADS squares of 4 x 4.
-// The host fills in four places: PLACE says which block (first_row, first_column) is made in how many steps;
-// FETCH reads vectors of a and b, zeros beyond the sum, into next_left and next_right; READ takes them from
-// the tiles; STORE writes the columns of row m.
-var<workgroup> left_tiles: array<vec4<f32>, 2 * ROWS * 4>;
-var<workgroup> right_tiles: array<vec4<f32>, 2 * COLUMNS * 4>;
+// The host fills in three places: PLACE says which block (first_row, first_column) is made in how many steps;
+// FETCH reads quads of a and b, zeros beyond the sum, into next_left and next_right; STORE writes the columns
+// of row m.
+alias Quad = vec4<f32>;
+// Tiles have a row of ROWS (or COLUMNS) numbers for each k. Within it quads are swapped by k / 4, so that
+// invocations which write four rows each of a factor whose quads lie along k meet different banks.
+var<workgroup> left_tiles: array<vec4<f32>, 2 * 4 * ROWS>;
+var<workgroup> right_tiles: array<vec4<f32>, 2 * 4 * COLUMNS>;
 
-// Where a tile whose vectors lie along k keeps the one of that number within a row. Turned so that
-// invocations which read rows four apart meet different banks.
-fn along(row: u32, vector: u32) -> u32 {
-  return (row * 4u + vector) ^ ((row / 4u) & 7u);
+fn if_inside(quad: Quad, inside: bool) -> Quad {
+  return select(Quad(), quad, inside);
 }
 
 @compute @workgroup_size(THREADS)
@@ -27,14 +28,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let row$i = lane / 4u + $iu * (THREADS / 4u);
   let left_k$i = lane / (ROWS / 4u) + $iu * (4u * THREADS / ROWS);
   let right_k$i = lane / (COLUMNS / 4u) + $iu * (4u * THREADS / COLUMNS);
-  var next_left$i = vec4<f32>();
-  var next_right$i = vec4<f32>();
+  var next_left$i = Quad();
+  var next_right$i = Quad();
   //end
   // Multiplying, the squares of an invocation lie this far apart, in quads.
   let down = ROWS / 4u / ROW_QUADS;
   let across = COLUMNS / 4u / COLUMN_QUADS;
-  let first_down = lane / across;
-  let first_across = lane % across;
+  // Each 32 invocations make 4 x 8 of them, which takes the fewest reads of either tile.
+  let piece = lane / 32u;
+  let first_down = piece / (across / 8u) * 4u + lane % 32u / 8u;
+  let first_across = piece % (across / 8u) * 8u + lane % 8u;
   //for h in 0..ROW_QUADS
   //for e in 0..4
   //for j in 0..COLUMN_QUADS
@@ -52,13 +55,23 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
       let from_left = (step - 1u) % 2u * (ROWS * 4u);
       let from_right = (step - 1u) % 2u * (COLUMNS * 4u);
       for (var v = 0u; v < 4u; v++) {
-        //READ_LEFT
-        //READ_RIGHT
+        //for h in 0..ROW_QUADS
+        let left_at$h = from_left + v * ROWSu + ((first_down + $hu * down) ^ (2u * v));
+        //end
+        //for j in 0..COLUMN_QUADS
+        let right_at$j = from_right + v * COLUMNSu + ((first_across + $ju * across) ^ (2u * v));
+        //end
         //for k in 0..4
+        //for h in 0..ROW_QUADS
+        let a$k_$h = left_tiles[left_at$h + $ku * (ROWS / 4u)];
+        //end
+        //for j in 0..COLUMN_QUADS
+        let b$k_$j = right_tiles[right_at$j + $ku * (COLUMNS / 4u)];
+        //end
         //for h in 0..ROW_QUADS
         //for e in 0..4
         //for j in 0..COLUMN_QUADS
-        y$h$e_$j = fma(vec4(LEFT_VALUE), b$k_$j, y$h$e_$j);
+        y$h$e_$j = fma(vec4(a$k_$h[$e]), b$k_$j, y$h$e_$j);
         //end
         //end
         //end
@@ -69,8 +82,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
       let to_left = step % 2u * (ROWS * 4u);
       let to_right = step % 2u * (COLUMNS * 4u);
       //for i in 0..LOADS
-      left_tiles[to_left + KEEP_LEFT] = next_left$i;
-      right_tiles[to_right + KEEP_RIGHT] = next_right$i;
+      KEEP_LEFT
+      KEEP_RIGHT
       //end
     }
     workgroupBarrier();

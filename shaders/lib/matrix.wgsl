@@ -4,50 +4,34 @@ enable f16;
 // filled in as in blocks.wgsl.
 // A workgroup of THREADS makes ROWS x COLUMNS of y in steps of 16 along k; each of its subgroups of 32 makes
 // ROW_FRAGMENTS x COLUMN_FRAGMENTS fragments of 16 x 16.
-// Units multiply 16-bit floats, whose significands have 11 bits, and add in f32. For products as exact as in
-// f32 each factor is scaled by a power of two that brings its largest number to 2^14 or just above, and split
-// in two pieces: its first 11 bits and the next 11. Of the four products that of the second pieces is left
-// out. The sum over a step starts at zero and is added to the others in f32, because units round toward zero.
-// Numbers below 2^-17 of the factor's largest lose bits, but none that the largest would show; next to an
-// infinity those below 2^-38 count as zeros.
-// maxima: 256 candidates for the largest finite magnitude of a, then as many for b.
-@group(0) @binding(MAXIMA) var<storage, read> maxima: array<f32>;
+// Units multiply 16-bit floats, whose significands have 11 bits, and add in f32. convert/split.wgsl has scaled
+// each factor by a power of two and split it into pieces. For products as exact as in f32 there are two, and of
+// their four products that of the second pieces is left out; the sum over a step starts at zero and is added to
+// the others in f32, because units round toward zero.
+// scales: the exponents of the powers, with the bias of f32, that a and b were multiplied by.
+@group(0) @binding(SCALES) var<storage, read> scales: array<u32>;
+struct Quad {
+  //for p in 0..PIECES
+  piece$p: vec4<f16>,
+  //end
+}
 // Tiles, padded against bank conflicts.
 //for p in 0..PIECES
 var<workgroup> left_tile$p: array<vec4<f16>, LEFT_LENGTH>;
 var<workgroup> right_tile$p: array<vec4<f16>, RIGHT_LENGTH>;
 //end
 var<workgroup> staged: array<f32, THREADS * 8>;
-var<workgroup> largest: array<atomic<u32>, 2>;
 //DECLARATIONS_OF_OPERATION
 //UNITS
-
-// The exponent, with the bias of f32, of the power of two that brings `magnitude` to 2^14 or just above.
-fn scale_exponent(magnitude: u32) -> u32 {
-  return min(268u - (magnitude >> 23u), 253u);
-}
 
 // 2^(exponent - 127), for exponents from 1 on.
 fn power(exponent: u32) -> f32 {
   return bitcast<f32>(exponent << 23u);
 }
 
-fn is_finite(x: vec4<f32>) -> vec4<bool> {
-  return (bitcast<vec4<u32>>(x) & vec4(0x7f800000u)) != vec4(0x7f800000u);
-}
-
-// The first 11 bits. Cut off and not rounded, so that the rest has the same sign, which keeps infinities.
-fn piece0(x: vec4<f32>) -> vec4<f16> {
-  return vec4<f16>(select(x, bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) & vec4(0xffffe000u)), is_finite(x)));
-}
-
-// The next 11, rounded here, because how a conversion rounds is up to the device. Only of zero are they zero:
-// an infinity of the other factor would make a NaN of it, so that at least the smallest number is put there.
-fn piece1(x: vec4<f32>) -> vec4<f16> {
-  let rest = bitcast<vec4<u32>>(x - vec4<f32>(piece0(x)));
-  let rounded = (rest + vec4(0x1000u)) & vec4(0xffffe000u);
-  let some = max(rounded & vec4(0x7fffffffu), vec4(0x33800000u)) | (bitcast<vec4<u32>>(x) & vec4(0x80000000u));
-  return vec4<f16>(select(vec4<f32>(), bitcast<vec4<f32>>(some), is_finite(x) & (x != vec4<f32>())));
+fn if_inside(quad: Quad, inside: bool) -> Quad {
+  if (inside) { return quad; }
+  return Quad();
 }
 
 @compute @workgroup_size(THREADS)
@@ -63,19 +47,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let row$i = lane / 4u + $iu * (THREADS / 4u);
   let left_k$i = lane / (ROWS / 4u) + $iu * (4u * THREADS / ROWS);
   let right_k$i = lane / (COLUMNS / 4u) + $iu * (4u * THREADS / COLUMNS);
-  var next_left$i = vec4<f32>();
-  var next_right$i = vec4<f32>();
+  var next_left$i = Quad();
+  var next_right$i = Quad();
   //end
   //PLACE
-
-  if (lane < 2u) { atomicStore(&largest[lane], 0u); }
-  workgroupBarrier();
-  for (var i = lane; i < 512u; i += THREADSu) {
-    atomicMax(&largest[i / 256u], bitcast<u32>(maxima[i]));
-  }
-  workgroupBarrier();
-  let left_exponent = scale_exponent(atomicLoad(&largest[0]));
-  let right_exponent = scale_exponent(atomicLoad(&largest[1]));
 
   // Where the fragments of the subgroup begin within the block.
   let down = subgroup / SUBGROUP_COLUMNS * (16u * ROW_FRAGMENTS);
@@ -91,11 +66,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   }
   while (step < steps) {
     //for i in 0..LOADS
-    let left$i = next_left$i * power(left_exponent);
-    let right$i = next_right$i * power(right_exponent);
     //for p in 0..PIECES
-    left_tile$p[KEEP_LEFT] = piece$p(left$i);
-    right_tile$p[KEEP_RIGHT] = piece$p(right$i);
+    left_tile$p[KEEP_LEFT] = next_left$i.piece$p;
+    right_tile$p[KEEP_RIGHT] = next_right$i.piece$p;
     //end
     //end
     workgroupBarrier();
@@ -113,13 +86,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     //end
     //for h in 0..ROW_FRAGMENTS
     //for j in 0..COLUMN_FRAGMENTS
-    let small$h_$j = multiply0_1(a0_$h, b1_$j, multiply1_0(a1_$h, b0_$j, Sum()));
-    sum$h_$j = add(sum$h_$j, multiply0_0(a0_$h, b0_$j, small$h_$j));
+    ADD_PRODUCTS
     //end
     //end
     workgroupBarrier();
   }
 
+  let left_exponent = scales[0];
+  let right_exponent = scales[1];
   // Undo both scales, in two steps that stay within the exponent's range.
   let undo = 254 - i32(left_exponent) - i32(right_exponent);
   let first_undo = power(u32(undo / 2 + 127));

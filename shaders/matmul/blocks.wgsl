@@ -18,14 +18,14 @@
       //for i in 0..LOADS
       let SIDE_line$i = min(FIRST + row$i, LENGTH - 1u) * stride_SIDE(size.y);
       let SIDE_first$i = (first_step + step) * 16u + 4u * vector;
-      next_SIDE$i = select(vec4<f32>(), load_SIDE(SIDE_line$i, min(SIDE_first$i, size.y - 1u), size.y), SIDE_first$i < size.y);
+      next_SIDE$i = if_inside(load_SIDE(SIDE_line$i, min(SIDE_first$i, size.y - 1u), size.y), SIDE_first$i < size.y);
       //end
 //== fetch across
       //for i in 0..LOADS
       let SIDE_sum$i = (first_step + step) * 16u + SIDE_k$i;
       let SIDE_line$i = min(SIDE_sum$i, size.y - 1u) * stride_SIDE(LENGTH);
       let SIDE_at$i = min(FIRST + 4u * SIDE_quad, LENGTH - 1u);
-      next_SIDE$i = select(vec4<f32>(), load_SIDE(SIDE_line$i, SIDE_at$i, LENGTH), SIDE_sum$i < size.y);
+      next_SIDE$i = if_inside(load_SIDE(SIDE_line$i, SIDE_at$i, LENGTH), SIDE_sum$i < size.y);
       //end
 //== store
     if (m < size.x) {

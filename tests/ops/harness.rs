@@ -64,8 +64,9 @@ pub fn uniform(seed: u64, count: usize, low: f64, high: f64) -> Vec<f64> {
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             let unit = ((z ^ (z >> 31)) >> 40) as f64 / (1u64 << 24) as f64;
-            // Rounded to f32, so that every runtime sees the same operand.
-            f64::from((low + unit * (high - low)) as f32)
+            // Rounded to f32, so that every runtime sees the same operand, and to so few bits that `SCALE` of it is
+            // exact: devices that round a product and its sum once get the same, too.
+            f64::from(f32::from_bits(((low + unit * (high - low)) as f32).to_bits() & !0xf))
         })
         .collect()
 }

@@ -1,13 +1,17 @@
-//! Blocks that are multiplied on matrix units, of 16-bit floats with sums in f32, to the precision of f32: each
-//! factor is split into two halves, and three of their four products are made.
+//! Blocks that are multiplied on matrix units, of 16-bit floats with sums in f32.
 //!
-//! The relative root mean square error of a product of random factors is about 3e-7, which is that of sums in
-//! f32 too (the tests measure it on an emulation of the arithmetic). Numbers are split at bits, so that the
-//! absolute error of a factor is at most 2^-21 of the number, or 2^-37 of the largest number of its tensor
-//! where that is more. After Ootomo and Yokota, arXiv 2203.03341.
+//! To the precision of f32, each factor is split into two pieces, and three of their four products are made. The
+//! relative root mean square error of a product of random factors is about 3e-7 then, which is that of sums in f32
+//! too (the tests measure it on an emulation of the arithmetic). Numbers are split at bits, so that the absolute
+//! error of a factor is at most 2^-21 of the number, or 2^-37 of the largest number of its tensor where that is
+//! more. After Ootomo and Yokota, arXiv 2203.03341. With one piece, which is a third of the work, the error is
+//! about 3e-4.
+//!
+//! Factors are split by a launch of their own, once, because the one that multiplies meets every number many times.
 
 use super::{STEP, Vectors};
-use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered};
+use crate::ops::conv2d::gpu::pixels;
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, unroll};
 
 /// Side of the smallest block.
 pub const SMALLEST: usize = 64;
@@ -17,16 +21,23 @@ const SUBGROUP: usize = 32;
 const FRAGMENT: usize = 16;
 /// Halves that a row of a tile is padded by.
 const PADDING: usize = 8;
-/// Halves of each factor.
-const PIECES: usize = 2;
 /// Candidates for the largest number of a factor, as the shader has it.
 const MAXIMA: usize = 256;
+/// Quads that a workgroup splits, as the shader has it.
+const SPLIT_BY_WORKGROUP: usize = 1024;
+
+/// Scratch buffers: candidates for the largest numbers, the exponents of the scales, and the split factors.
+const LARGEST: usize = 0;
+const SCALES: usize = 1;
+const FACTORS: [usize; 2] = [2, 3];
 
 /// How a workgroup shares the work on a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix {
     /// Subgroups down and across.
     pub subgroups: [usize; 2],
+    /// Pieces of each factor, 1 or 2.
+    pub pieces: usize,
 }
 
 impl Matrix {
@@ -34,7 +45,8 @@ impl Matrix {
     /// them so that the rest of the kernel is tested.
     pub fn runs(&self, abilities: &Abilities) -> bool {
         let units = abilities.cooperative_matrix && abilities.subgroup == Some(SUBGROUP as u32);
-        abilities.f16 && (units || abilities.software)
+        let precise = self.pieces > 1 || abilities.half_products;
+        abilities.f16 && precise && (units || abilities.software)
     }
 
     /// Invocations of a workgroup.
@@ -42,14 +54,60 @@ impl Matrix {
         SUBGROUP * self.subgroups[0] * self.subgroups[1]
     }
 
-    /// Bytes of workgroup memory: a tile for each half of either factor, and a fragment of each subgroup.
+    /// Bytes of workgroup memory: a tile for each piece of either factor, and a fragment of each subgroup.
     pub fn bytes(&self, side: usize, vectors: [Vectors; 2]) -> usize {
-        let tiles: usize = vectors.iter().map(|vectors| PIECES * tile(side, *vectors).0 * 8).sum();
-        // The largest numbers of both factors.
-        tiles + self.threads() * 8 * size_of::<f32>() + 2 * size_of::<u32>()
+        let tiles: usize = vectors.iter().map(|vectors| self.pieces * tile(side, *vectors).0 * 8).sum();
+        tiles + self.threads() * 8 * size_of::<f32>()
     }
 
-    /// The shader before the operation's places are filled in. Its binding `free` holds the largest numbers.
+    /// Where the kernel finds the factors.
+    pub fn operands(&self) -> [Binding; 2] {
+        FACTORS.map(Binding::read_scratch)
+    }
+
+    /// What else it reads.
+    pub fn others(&self) -> Binding {
+        Binding::read_scratch(SCALES)
+    }
+
+    /// Declares the split factor `name` at `binding`, with the functions that read its quads.
+    pub fn factor(&self, name: &str, binding: usize) -> String {
+        include_str!("../../../../shaders/lib/split_factor.wgsl")
+            .replace("NAME", name)
+            .replace("BINDING", &binding.to_string())
+    }
+
+    /// The launches that split both factors, which have so many rows of such a length.
+    pub fn prepare(&self, factors: [[usize; 2]; 2]) -> Lowered {
+        let quads = factors.map(|[rows, length]| rows * length.div_ceil(4));
+        let words = quads.map(|quads| quads * 2 * self.pieces);
+        let launches = (0..2).flat_map(|operand| {
+            let [rows, length] = factors[operand];
+            [largest(operand, rows * length), self.split(operand, quads[operand], length)]
+        });
+        Lowered { scratch: vec![2 * MAXIMA, 2, words[0], words[1]], launches: launches.collect() }
+    }
+
+    fn split(&self, operand: usize, quads: usize, length: usize) -> Launch {
+        let template = include_str!("../../../../shaders/convert/split.wgsl")
+            .replace("//SOURCE", &pixels::source("x", 1, length))
+            .replace("PIECES", &self.pieces.to_string())
+            .replace("PIECE$p", if self.pieces == 1 { "whole$p" } else { "piece$p" });
+        Launch {
+            label: "split for matrix units",
+            source: unroll(&template).into(),
+            bindings: vec![
+                Binding::read_input(operand),
+                Binding::read_scratch(LARGEST),
+                Binding::write_scratch(FACTORS[operand]),
+                Binding::write_scratch(SCALES),
+            ],
+            params: [quads, length, operand * MAXIMA, operand].map(|word| word as u32).to_vec(),
+            workgroups: quads.div_ceil(SPLIT_BY_WORKGROUP),
+        }
+    }
+
+    /// The shader before the operation's places are filled in. Its binding `free` holds the scales.
     pub fn template(&self, side: usize, [left, right]: [Vectors; 2], free: usize, units: bool) -> String {
         let ((left_length, left_stride), (right_length, right_stride)) =
             (tile(side, left), tile(side, right));
@@ -91,14 +149,15 @@ impl Matrix {
             ("SUBGROUP_COLUMNS", self.subgroups[1]),
             ("LEFT_LENGTH", left_length),
             ("RIGHT_LENGTH", right_length),
-            ("PIECES", PIECES),
-            ("MAXIMA", free),
+            ("PIECES", self.pieces),
+            ("SCALES", free),
         ];
         let template = include_str!("../../../../shaders/lib/matrix.wgsl")
             .replace("//ENABLE", enable)
             .replace("//UNITS", fragments)
             .replace("//BUILTINS", builtins)
             .replace("//BEGIN", begin)
+            .replace("ADD_PRODUCTS", if self.pieces == 1 { ADD_ONE } else { ADD_THREE })
             .replace("KEEP_LEFT", keep_left)
             .replace("KEEP_RIGHT", keep_right)
             .replace("LEFT_LINE", left_line)
@@ -123,17 +182,22 @@ fn tile(side: usize, vectors: Vectors) -> (usize, usize) {
     (rows * stride, stride)
 }
 
-/// Finds the largest magnitudes of the operands 0 and 1, which have so many elements, into a scratch buffer.
-pub fn largest(elements: [usize; 2]) -> Lowered {
-    let launch = |operand: usize| Launch {
+/// Finds the largest magnitude of an operand that has so many elements.
+fn largest(operand: usize, elements: usize) -> Launch {
+    Launch {
         label: "largest magnitude",
         source: include_str!("../../../../shaders/reduce/largest.wgsl").into(),
-        bindings: vec![Binding::read_input(operand), Binding::write_scratch(0)],
-        params: [elements[operand], operand * MAXIMA].map(|word| word as u32).to_vec(),
+        bindings: vec![Binding::read_input(operand), Binding::write_scratch(LARGEST)],
+        params: [elements, operand * MAXIMA].map(|word| word as u32).to_vec(),
         workgroups: MAXIMA,
-    };
-    Lowered { scratch: vec![2 * MAXIMA], launches: vec![launch(0), launch(1)] }
+    }
 }
+
+/// How the products of pieces are added to the sum.
+const ADD_ONE: &str = "sum$h_$j = multiply0_0(a0_$h, b0_$j, sum$h_$j);";
+const ADD_THREE: &str = "\
+let small$h_$j = multiply0_1(a0_$h, b1_$j, multiply1_0(a1_$h, b0_$j, Sum()));
+sum$h_$j = add(sum$h_$j, multiply0_0(a0_$h, b0_$j, small$h_$j));";
 
 #[cfg(test)]
 mod tests {

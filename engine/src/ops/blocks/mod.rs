@@ -5,6 +5,7 @@
 mod matrix;
 mod registers;
 
+use crate::ops::conv2d::gpu::pixels;
 use crate::ops::reduce;
 use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Variant, unroll};
 
@@ -37,12 +38,30 @@ enum Kernel {
 }
 
 /// For layers of many and of few rows and columns on large GPUs, and for small GPUs.
-const BLOCKS: [Block; 5] = [
+const BLOCKS: [Block; 7] = [
     Block { name: "blocks-128", side: 128, kernel: Kernel::Registers(Registers { quads: [2, 2] }) },
     Block { name: "blocks-64", side: 64, kernel: Kernel::Registers(Registers { quads: [2, 1] }) },
     Block { name: "blocks-32", side: 32, kernel: Kernel::Registers(Registers { quads: [1, 1] }) },
-    Block { name: "matrix-f16x3-128", side: 128, kernel: Kernel::Matrix(Matrix { subgroups: [2, 4] }) },
-    Block { name: "matrix-f16x3-64", side: 64, kernel: Kernel::Matrix(Matrix { subgroups: [2, 2] }) },
+    Block {
+        name: "matrix-f16x3-128",
+        side: 128,
+        kernel: Kernel::Matrix(Matrix { subgroups: [2, 4], pieces: 2 }),
+    },
+    Block {
+        name: "matrix-f16x3-64",
+        side: 64,
+        kernel: Kernel::Matrix(Matrix { subgroups: [2, 2], pieces: 2 }),
+    },
+    Block {
+        name: "matrix-f16-128",
+        side: 128,
+        kernel: Kernel::Matrix(Matrix { subgroups: [2, 4], pieces: 1 }),
+    },
+    Block {
+        name: "matrix-f16-64",
+        side: 64,
+        kernel: Kernel::Matrix(Matrix { subgroups: [2, 2], pieces: 1 }),
+    },
 ];
 
 /// The names of the variants that blocks make.
@@ -70,8 +89,8 @@ pub struct Product {
     pub length: usize,
     /// How the vectors of the left and of the right factor lie.
     pub vectors: [Vectors; 2],
-    /// Elements of the operands 0 and 1, which are the factors.
-    pub elements: [usize; 2],
+    /// Rows of the operands 0 and 1, which are the factors, and their length, as they lie in memory.
+    pub factors: [[usize; 2]; 2],
     /// Products of these sizes that one launch makes.
     pub products: usize,
     /// Whether the sum may be split into parts that are added by another launch, and the length of the result.
@@ -180,6 +199,24 @@ impl Cut {
         Cut { block, product, abilities: *abilities, blocks, parts, part_steps }
     }
 
+    /// Where the kernel finds the factors.
+    pub fn operands(&self) -> [Binding; 2] {
+        match &self.block.kernel {
+            Kernel::Registers(_) => [0, 1].map(Binding::read_input),
+            Kernel::Matrix(matrix) => matrix.operands(),
+        }
+    }
+
+    /// Declares the factors of those names, at the bindings 1 and 2, with the functions that read their quads.
+    pub fn factors(&self, names: [&str; 2]) -> [String; 2] {
+        [0, 1].map(|operand| match &self.block.kernel {
+            Kernel::Registers(_) => {
+                pixels::source(names[operand], operand + 1, self.product.factors[operand][1])
+            }
+            Kernel::Matrix(matrix) => matrix.factor(names[operand], operand + 1),
+        })
+    }
+
     /// Workgroups of the launch that multiplies.
     pub fn workgroups(&self) -> usize {
         self.blocks * self.parts
@@ -219,20 +256,19 @@ impl Cut {
 
     /// What runs before and after the launch that multiplies, and what they share.
     fn lower(&self, launch: impl Fn(Binding) -> Launch) -> Lowered {
-        let mut lowered = match &self.block.kernel {
-            Kernel::Registers(_) => Lowered::default(),
-            Kernel::Matrix(_) => matrix::largest(self.product.elements),
+        let (mut lowered, own) = match &self.block.kernel {
+            Kernel::Registers(_) => (Lowered::default(), None),
+            Kernel::Matrix(matrix) => (matrix.prepare(self.product.factors), Some(matrix.others())),
         };
-        let own: Vec<Binding> = (0..lowered.scratch.len()).map(Binding::read_scratch).collect();
         let with_own = |to| {
             let mut launch = launch(to);
-            launch.bindings.extend(&own);
+            launch.bindings.extend(own);
             launch
         };
         match self.product.split.filter(|_| self.parts > 1) {
             None => lowered.launches.push(with_own(Binding::write_output())),
             Some(length) => {
-                let slabs = own.len();
+                let slabs = lowered.scratch.len();
                 let (from, to) = (Binding::read_scratch(slabs), Binding::write_output());
                 lowered.scratch.push(self.parts * length);
                 lowered.launches.push(with_own(Binding::write_scratch(slabs)));

@@ -16,7 +16,10 @@ pub(super) fn product(matmul: &Matmul, sizes: Sizes) -> Product {
             if matmul.transpose_left { Vectors::Across } else { Vectors::Along },
             if matmul.transpose_right { Vectors::Along } else { Vectors::Across },
         ],
-        elements: [m * k, k * n],
+        factors: [
+            if matmul.transpose_left { [k, m] } else { [m, k] },
+            if matmul.transpose_right { [n, k] } else { [k, n] },
+        ],
         products: 1,
         split: Some(m * n),
     }
@@ -26,8 +29,6 @@ pub(super) fn product(matmul: &Matmul, sizes: Sizes) -> Product {
 pub(super) fn launch(product: &Product, cut: &Cut, to: Binding) -> Launch {
     let Product { rows: m, columns: n, length: k, vectors: [left, right], .. } = *product;
     let file = include_str!("../../../../shaders/matmul/blocks.wgsl");
-    // A factor's rows in memory are pixels to the functions that read vectors of four.
-    let row = |vectors, across| if vectors == Vectors::Along { k } else { across };
     let fetch = |vectors, side: &str, first: &str, length: &str| {
         let text = match vectors {
             Vectors::Along => section(file, "fetch along"),
@@ -35,9 +36,7 @@ pub(super) fn launch(product: &Product, cut: &Cut, to: Binding) -> Launch {
         };
         text.replace("SIDE", side).replace("FIRST", first).replace("LENGTH", length)
     };
-    let declarations = pixels::source("left", 1, row(left, m))
-        + &pixels::source("right", 2, row(right, n))
-        + &pixels::destination("y", 3, n, None, 4);
+    let declarations = cut.factors(["left", "right"]).concat() + &pixels::destination("y", 3, n, None, 4);
     let places = Places {
         declarations: &section(file, "").replace("//DECLARATIONS", &declarations),
         place: section(file, "place"),
@@ -45,7 +44,8 @@ pub(super) fn launch(product: &Product, cut: &Cut, to: Binding) -> Launch {
             + &fetch(right, "right", "first_column", "size.z")),
         store: section(file, "store"),
     };
-    let bindings = vec![Binding::read_input(0), Binding::read_input(1), to];
+    let [first, second] = cut.operands();
+    let bindings = vec![first, second, to];
     let params = [m, k, n, cut.part_steps, cut.parts];
     Launch {
         label: "matmul",

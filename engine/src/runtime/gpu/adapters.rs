@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use wgpu::{
-    Adapter, Backends, CooperativeMatrixProperties, CooperativeScalarType, DeviceType, Features, Instance,
-    InstanceDescriptor, MemoryBudgetThresholds,
+    Adapter, Backend, Backends, CooperativeMatrixProperties, CooperativeScalarType, DeviceType, Features,
+    Instance, InstanceDescriptor, MemoryBudgetThresholds,
 };
 
 use crate::error::{EngineError, readable_bytes};
@@ -88,7 +88,9 @@ impl AdapterReport {
             f16: features.contains(Features::SHADER_F16),
             subgroups: features.contains(Features::SUBGROUP),
             subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
-            cooperative_matrix: features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
+            cooperative_matrix: info.backend == Backend::Vulkan
+                && features
+                    .contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::PASSTHROUGH_SHADERS)
                 && adapter.cooperative_matrix_properties().iter().any(is_16_by_16),
             timestamps: features.contains(Features::TIMESTAMP_QUERY_INSIDE_PASSES),
             max_binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),

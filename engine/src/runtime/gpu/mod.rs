@@ -14,6 +14,7 @@ mod profile;
 mod program;
 #[cfg(test)]
 mod shaders;
+mod spirv;
 mod staging;
 mod store;
 mod tuner;

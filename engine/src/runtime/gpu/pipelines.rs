@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, OnceLock};
 use rayon::prelude::*;
 use wgpu::{
     BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferSize,
-    ComputePipeline, ComputePipelineDescriptor, Features, PipelineCache, PipelineCacheDescriptor,
-    PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor,
-    ShaderRuntimeChecks, ShaderSource, ShaderStages,
+    ComputePipeline, ComputePipelineDescriptor, Features, PassthroughShaderEntryPoint, PipelineCache,
+    PipelineCacheDescriptor, PipelineCompilationOptions, PipelineLayoutDescriptor, ShaderModule,
+    ShaderModuleDescriptor, ShaderModuleDescriptorPassthrough, ShaderRuntimeChecks, ShaderSource,
+    ShaderStages,
 };
 
 use super::device::{GpuDevice, lock};
 use super::interface::{self, Declared};
 use super::launch::{Access, Launch};
-use super::parameters;
+use super::{parameters, spirv};
 use crate::error::EngineError;
 
 const PRELUDE: &str = include_str!("../../../../shaders/lib/prelude.wgsl");
@@ -27,6 +28,12 @@ pub(super) struct Pipeline {
 
 /// Source, and what is done with each binding.
 type Key = (String, Vec<Access>);
+
+/// What a driver gets: through wgpu, which checks and compiles it, or compiled here.
+enum Source<'a> {
+    Wgsl(&'a str),
+    SpirV(Vec<u32>),
+}
 
 /// All pipelines of a device.
 #[derive(Default)]
@@ -109,7 +116,11 @@ fn compile(
         EngineError::Gpu(message)
     };
     let bindings = interface::declared(launch, source).map_err(refused)?;
-    let compiled = device.guarded(0, || make(device.wgpu(), launch.label, &bindings, source, cache));
+    let source = match spirv::is_needed(source) {
+        true => Source::SpirV(spirv::compile(source).map_err(refused)?),
+        false => Source::Wgsl(source),
+    };
+    let compiled = device.guarded(0, || make(device.wgpu(), launch.label, &bindings, &source, cache));
     compiled.map_err(|error| match error {
         EngineError::Gpu(message) => refused(message),
         other => other,
@@ -120,7 +131,7 @@ fn make(
     device: &wgpu::Device,
     label: &str,
     bindings: &[Declared],
-    source: &str,
+    source: &Source,
     cache: Option<&PipelineCache>,
 ) -> Pipeline {
     let module = shader_module(device, label, source);
@@ -161,8 +172,27 @@ fn make(
     Pipeline { pipeline, layout }
 }
 
-fn shader_module(device: &wgpu::Device, label: &str, source: &str) -> ShaderModule {
-    let descriptor = ShaderModuleDescriptor { label: Some(label), source: ShaderSource::Wgsl(source.into()) };
+fn shader_module(device: &wgpu::Device, label: &str, source: &Source) -> ShaderModule {
+    let label = Some(label);
+    let source = match source {
+        Source::SpirV(words) => {
+            let descriptor = ShaderModuleDescriptorPassthrough {
+                label,
+                entry_points: [PassthroughShaderEntryPoint {
+                    name: "main".into(),
+                    workgroup_size: (0, 0, 0),
+                }]
+                .to_vec()
+                .into(),
+                spirv: Some(words.into()),
+                ..Default::default()
+            };
+            // SAFETY: naga has made it of a valid shader of this crate.
+            return unsafe { device.create_shader_module_passthrough(descriptor) };
+        }
+        Source::Wgsl(source) => ShaderSource::Wgsl((*source).into()),
+    };
+    let descriptor = ShaderModuleDescriptor { label, source };
     if cfg!(debug_assertions) {
         return device.create_shader_module(descriptor);
     }

@@ -7,6 +7,7 @@ use naga::back::spv;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::pipelines::full_source;
+use super::spirv;
 use crate::graph::{Graph, Value};
 use crate::ops::norms::Ball;
 use crate::ops::nt_xent::Positives;
@@ -22,6 +23,7 @@ const ABILITIES: [Abilities; 2] = [
         subgroup: Some(8),
         f16: true,
         cooperative_matrix: false,
+        half_products: true,
         workgroup_bytes: 32 << 10,
         workgroup_invocations: 1024,
     },
@@ -30,6 +32,7 @@ const ABILITIES: [Abilities; 2] = [
         subgroup: Some(32),
         f16: true,
         cooperative_matrix: true,
+        half_products: true,
         workgroup_bytes: 48 << 10,
         workgroup_invocations: 1024,
     },
@@ -113,7 +116,11 @@ fn every_launch_is_valid_wgsl() {
         let valid = validator.validate(&module);
         let info = valid.unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
         // The way to Vulkan, which refuses or panics on some of what is valid.
-        let spirv = spv::write_vec(&module, &info, &spv::Options::default(), None);
+        let spirv = if spirv::is_needed(&source) {
+            spirv::compile(&source)
+        } else {
+            spv::write_vec(&module, &info, &spv::Options::default(), None).map_err(|error| error.to_string())
+        };
         spirv.unwrap_or_else(|error| panic!("{error}\n{source}"));
     }
 }

@@ -27,6 +27,8 @@ const RUNS: usize = 5;
 /// Squared error of a result, as a share of the squared result, above which it is wrong. Sums of 32-bit floats in
 /// another order stay a hundred times below.
 const TOLERANCE: f64 = 1e-10;
+/// The same where factors may be rounded to 16-bit floats: ten times what that does to random ones.
+const HALF_TOLERANCE: f64 = 1e-6;
 
 const RESULT: &str = "result";
 
@@ -57,7 +59,7 @@ impl GpuDevice {
 
 /// What is still to be chosen for `trace`, most data first: there the choice matters most.
 fn contests(device: &GpuDevice, trace: &Trace) -> Vec<Contest> {
-    let abilities = Abilities::of(device.report());
+    let abilities = Abilities::of(device);
     let mut found: BTreeMap<Subject, (usize, Contest)> = BTreeMap::new();
     for Step { op, signature, .. } in Plan::new(trace, |_, _| vec![]).steps {
         let variants = op.operation().gpu_variants(&signature, &abilities);
@@ -80,7 +82,8 @@ fn contests(device: &GpuDevice, trace: &Trace) -> Vec<Contest> {
 fn fastest(device: &GpuDevice, contest: &Contest, deadline: Instant) -> &'static str {
     let contenders: Vec<_> =
         contest.variants.iter().filter(|variant| variant.contends).map(|variant| variant.name).collect();
-    race(&contenders, deadline, |variant| {
+    let tolerance = if device.has_half_products() { HALF_TOLERANCE } else { TOLERANCE };
+    race(&contenders, tolerance, deadline, |variant| {
         let outcome = Trial::new(device, contest, variant).and_then(Trial::outcome);
         outcome
             .inspect_err(|error| tracing::warn!(%error, variant, op = ?contest.op, "a kernel does not run"))
@@ -98,6 +101,7 @@ struct Outcome {
 /// first contender if none was, or if there is nothing to hold them to.
 fn race<E>(
     contenders: &[&'static str],
+    tolerance: f64,
     deadline: Instant,
     mut trial: impl FnMut(&'static str) -> Result<Outcome, E>,
 ) -> &'static str {
@@ -114,7 +118,7 @@ fn race<E>(
         }
         let Ok(outcome) = trial(name) else { continue };
         let error = normalised_error(&outcome.result, &portable.result);
-        if error.is_nan() || error > TOLERANCE {
+        if error.is_nan() || error > tolerance {
             tracing::warn!(name, error, "a kernel is wrong");
         } else if best.is_none_or(|(seconds, _)| outcome.seconds < seconds) {
             best = Some((outcome.seconds, name));
@@ -220,7 +224,7 @@ mod tests {
         let outcomes: BTreeMap<_, _> = outcomes.iter().cloned().collect();
         let now = Instant::now();
         let deadline = if late { now - Duration::from_secs(1) } else { now + Duration::from_secs(60) };
-        race(contenders, deadline, |name| outcomes[name].clone().ok_or(()))
+        race(contenders, TOLERANCE, deadline, |name| outcomes[name].clone().ok_or(()))
     }
 
     #[test]
@@ -251,7 +255,7 @@ mod tests {
         let x = g.state("x", [2, 9, 9, 5]);
         g.output("y", x.conv2d(g.state("w", [3, 3, 5, 7]), None, 1, 1));
         let trace = crate::optimize::optimize(g.trace().expect("traces"));
-        let abilities = Abilities::of(device.report());
+        let abilities = Abilities::of(&device);
         for contest in contests(&device, &trace) {
             let names: Vec<_> = contest.variants.iter().map(|variant| variant.name).collect();
             let deadline = Instant::now() + BUDGET;

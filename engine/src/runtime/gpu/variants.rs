@@ -1,6 +1,6 @@
 //! The ways in which an operation can run, and the one that a device takes.
 
-use super::adapters::{AdapterKind, AdapterReport};
+use super::adapters::AdapterKind;
 use super::choices::Subject;
 use super::device::GpuDevice;
 use super::launch::Lowered;
@@ -85,6 +85,8 @@ pub struct Abilities {
     pub f16: bool,
     /// Shaders may multiply 16x16 matrices of 16-bit floats with sums in `f32` on matrix units.
     pub cooperative_matrix: bool,
+    /// Factors of products may be rounded to 16-bit floats.
+    pub half_products: bool,
     /// Workgroup memory, in bytes.
     pub workgroup_bytes: u32,
     /// Largest workgroup, in invocations.
@@ -97,14 +99,16 @@ impl Abilities {
         self.software && self.subgroup == Some(8)
     }
 
-    /// What the adapter of that report can do.
-    pub fn of(report: &AdapterReport) -> Self {
+    /// What a device can do.
+    pub(super) fn of(device: &GpuDevice) -> Self {
+        let report = device.report();
         let (low, high) = report.subgroup_sizes;
         Abilities {
             software: report.kind == AdapterKind::Software,
             subgroup: (report.subgroups && low == high).then_some(low),
             f16: report.f16,
             cooperative_matrix: report.cooperative_matrix,
+            half_products: device.has_half_products(),
             workgroup_bytes: report.max_workgroup_bytes,
             workgroup_invocations: report.max_workgroup_invocations,
         }
@@ -118,7 +122,7 @@ impl GpuDevice {
     /// The first error met while tracing.
     pub fn variants(&self, graph: &Graph) -> Result<Vec<&'static str>, EngineError> {
         let plan = Plan::new(&optimize(graph.trace()?), |_, _| vec![]);
-        let abilities = Abilities::of(self.report());
+        let abilities = Abilities::of(self);
         let of = |step: &Step| step.op.operation().gpu_variants(&step.signature, &abilities);
         let mut names: Vec<_> = plan.steps.iter().flat_map(of).map(|variant| variant.name).collect();
         names.sort_unstable();
@@ -128,7 +132,7 @@ impl GpuDevice {
 
     /// What `op` launches on this device.
     pub(super) fn lower(&self, op: &Op, signature: &Signature) -> Lowered {
-        let mut variants = op.operation().gpu_variants(signature, &Abilities::of(self.report()));
+        let mut variants = op.operation().gpu_variants(signature, &Abilities::of(self));
         let picked = match self.pick() {
             // Most operations have one, whose sources need not be hashed.
             _ if variants.len() == 1 => None,

@@ -16,19 +16,21 @@ pub fn product(correlation: &Correlation) -> Product {
         columns: destination[2],
         length: taps * sources.next_multiple_of(4),
         vectors: [Vectors::Along, weights(correlation).0],
-        elements: [n * height * width * sources, kernel[0] * kernel[1] * sources * destination[2]],
+        factors: [[n * height * width, sources], weights(correlation).1],
         products: correlation.phases(),
         split: None,
     }
 }
 
-/// How the weights' vectors lie, how many numbers their rows have, and the name of their sections in the shader.
-/// Weights end with the output channels: the sum's in the input gradient.
-fn weights(correlation: &Correlation) -> (Vectors, usize, &'static str) {
+/// How the weights' vectors lie, how many rows they have and how long those are, and the name of their sections in the
+/// shader. Weights end with the output channels: the sum's in the input gradient.
+fn weights(correlation: &Correlation) -> (Vectors, [usize; 2], &'static str) {
+    let taps = correlation.kernel[0] * correlation.kernel[1];
+    let (sources, destinations) = (correlation.source[2], correlation.destination[2]);
     if correlation.swapped() {
-        (Vectors::Along, correlation.source[2], "gradient weights")
+        (Vectors::Along, [taps * destinations, sources], "gradient weights")
     } else {
-        (Vectors::Across, correlation.destination[2], "forward weights")
+        (Vectors::Across, [taps * sources, destinations], "forward weights")
     }
 }
 
@@ -36,15 +38,17 @@ fn weights(correlation: &Correlation) -> (Vectors, usize, &'static str) {
 pub fn correlation(correlation: &Correlation, epilogue: Option<&Epilogue>, cut: &Cut, to: Binding) -> Launch {
     let Correlation { label, n, kernel, source, destination, direction, .. } = *correlation;
     let [rows, columns] = &correlation.axes;
-    let (_, row_of_weights, name) = weights(correlation);
+    let (_, _, name) = weights(correlation);
     let file = include_str!("../../../../../shaders/conv2d/blocks.wgsl");
     let weights = |part: &str| section(file, &format!("{part} {name}"));
-    let mut bindings = vec![Binding::read_input(0), Binding::read_input(1), to];
+    let [left, right] = cut.operands();
+    let mut bindings = vec![left, right, to];
     bindings.extend(pixels::operands(epilogue));
+    let [x, w] = cut.factors(["x", "w"]);
     let places = Places {
         declarations: &section(file, "")
-            .replace("//SOURCE", &pixels::source("x", 1, source[2]))
-            .replace("//WEIGHTS", &pixels::source("w", 2, row_of_weights))
+            .replace("//SOURCE", &x)
+            .replace("//WEIGHTS", &w)
             .replace("//DESTINATION", &pixels::destination("d", 3, destination[2], epilogue, 4)),
         place: &section(file, "place").replace("//PLACE_WEIGHTS", weights("place")),
         fetch: &section(file, "fetch").replace("//FETCH_WEIGHTS", weights("fetch")),
@@ -75,7 +79,10 @@ pub fn weight_product(g: &Geometry) -> Product {
         columns: g.out_channels,
         length: g.n * g.out_height() * g.out_width(),
         vectors: [Vectors::Across, Vectors::Across],
-        elements: [g.input_len(), g.output_len()],
+        factors: [
+            [g.n * g.height * g.width, g.in_channels],
+            [g.n * g.out_height() * g.out_width(), g.out_channels],
+        ],
         products: 1,
         split: Some(g.weight_len()),
     }
@@ -85,10 +92,11 @@ pub fn weight_product(g: &Geometry) -> Product {
 pub fn weight_gradient(g: &Geometry, cut: &Cut, to: Binding) -> Launch {
     let (inputs, outputs) = (g.in_channels, g.out_channels);
     let file = include_str!("../../../../../shaders/conv2d/blocks_weight_gradient.wgsl");
+    let [x, dy] = cut.factors(["x", "dy"]);
     let places = Places {
         declarations: &section(file, "")
-            .replace("//INPUT", &pixels::source("x", 1, inputs))
-            .replace("//GRADIENT", &pixels::source("dy", 2, outputs))
+            .replace("//INPUT", &x)
+            .replace("//GRADIENT", &dy)
             .replace("//DESTINATION", &pixels::destination("d", 3, outputs, None, 4)),
         place: section(file, "place"),
         fetch: section(file, "fetch"),
@@ -100,7 +108,8 @@ pub fn weight_gradient(g: &Geometry, cut: &Cut, to: Binding) -> Launch {
         [outputs, g.kernel_h, g.kernel_w, g.stride_h],
         [g.stride_w, g.pad_h, g.pad_w, 0],
     ];
-    let bindings = vec![Binding::read_input(0), Binding::read_input(1), to];
+    let [left, right] = cut.operands();
+    let bindings = vec![left, right, to];
     Launch {
         label: "conv2d weight gradient",
         source: cut.shader(places, bindings.len() + 1).into(),
