@@ -16,11 +16,6 @@ use super::{Error, Global};
 /// # Errors
 /// There is no such adapter, or it cannot compute with the precision asked for.
 pub fn open(global: &Global) -> Result<Device, Error> {
-    if global.precision == Precision::F16 {
-        return Err(Error::Usage(
-            "`--precision f16` is not part of this version: everything runs in f32".into(),
-        ));
-    }
     let device = match global.device {
         DeviceChoice::Cpu => Device::cpu(),
         DeviceChoice::Gpu(number) => {
@@ -31,10 +26,27 @@ pub fn open(global: &Global) -> Result<Device, Error> {
             device.as_gpu().map_or(Device::cpu(), |gpu| prepared(gpu, global))
         }
     };
+    let device = in_precision(device, global.precision)?;
     Ok(match global.memory {
         Some(MemorySize(bytes)) => device.within(bytes),
         None => device,
     })
+}
+
+/// The device, if it computes in that precision.
+fn in_precision(device: Device, precision: Precision) -> Result<Device, Error> {
+    match (precision, device.as_gpu()) {
+        (Precision::F32, _) => Ok(device),
+        (Precision::F16, Some(gpu)) if gpu.report().cooperative_matrix => {
+            Ok(Device::Gpu(gpu.with_half_products()))
+        }
+        (Precision::F16, _) => {
+            let why = format!(
+                "`--precision f16` needs a GPU with matrix units for 16-bit floats, and {device} has none"
+            );
+            Err(Error::Usage(why))
+        }
+    }
 }
 
 /// Opens the GPU that `--device` names, for kernels of that name wherever there are such.

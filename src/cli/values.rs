@@ -10,13 +10,13 @@ use crate::spec::{Magnitude, words};
 use crate::task::Task;
 
 words! {
-    /// How images are stored and multiplied on the device.
+    /// How numbers are multiplied on the device. They are stored as 32-bit floats.
     #[derive(Default)]
     pub enum Precision {
         /// 32-bit floats throughout.
         #[default]
         F32 = "f32",
-        /// 16-bit storage, 32-bit sums, where the device can.
+        /// Factors of convolutions and matrix products rounded to 16 bits, 32-bit sums.
         F16 = "f16",
     }
 }

@@ -57,7 +57,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "SIZE")]
     pub memory: Option<MemorySize>,
 
-    /// Storage on the device
+    /// How factors of convolutions and matrix products are rounded
     #[arg(long, global = true, value_name = "PRECISION", default_value_t)]
     pub precision: Precision,
 }

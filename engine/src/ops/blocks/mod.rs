@@ -38,7 +38,9 @@ enum Kernel {
 }
 
 /// For layers of many and of few rows and columns on large GPUs, and for small GPUs.
-const BLOCKS: [Block; 7] = [
+const BLOCKS: [Block; 9] = [
+    Block { name: "x-2x4", side: 128, kernel: Kernel::Registers(Registers { quads: [2, 4] }) },
+    Block { name: "x-4x2", side: 128, kernel: Kernel::Registers(Registers { quads: [4, 2] }) },
     Block { name: "blocks-128", side: 128, kernel: Kernel::Registers(Registers { quads: [2, 2] }) },
     Block { name: "blocks-64", side: 64, kernel: Kernel::Registers(Registers { quads: [2, 1] }) },
     Block { name: "blocks-32", side: 32, kernel: Kernel::Registers(Registers { quads: [1, 1] }) },
