@@ -29,7 +29,7 @@ fi
 bench() { # NAME ARGUMENTS: what a bench measures, to NAME.json; a failure is told, and the others go on
     name=$1
     shift
-    "$UNPERTURB" bench "$@" --device gpu --batch "$batch" --quiet --json "$results/$name.json" >"$results/$name.txt" ||
+    "$UNPERTURB" bench "$@" --device gpu --quiet --json "$results/$name.json" >"$results/$name.txt" ||
         echo "bench $name failed" >&2
 }
 
@@ -42,22 +42,22 @@ if [ "$OPS" != none ]; then
     echo "tests of operations: $summary"
 fi
 
-# With no choices from earlier runs: the first result then shows what measuring them takes.
+# With no choices from earlier runs, so that the first result shows what measuring takes.
 UNPERTURB_CACHE=$(mktemp -d)
 export UNPERTURB_CACHE
 trap 'rm -rf "$UNPERTURB_CACHE"' EXIT
 
 for net in resnet18 wrn-28-10; do
-    bench "$net-f32" "$net" --net "$net" --profile
-    bench "$net-f16" "$net" --net "$net" --profile --precision f16
+    bench "$net-f32" "$net" --net "$net" --batch "$batch" --profile
+    bench "$net-f16" "$net" --net "$net" --batch "$batch" --profile --precision f16
 done
 # The convolutions of wrn-28-10 and matrix products, on each kind of kernel there is.
-for variant in portable blocks-128 blocks-64 blocks-32 matrix-f16x3-128 matrix-f16x3-64; do
-    bench "conv2d-$variant" "0->" --variant "$variant"
+for variant in portable blocks-64 blocks-32 matrix-f16x3-128 matrix-f16x3-64; do
+    bench "conv2d-$variant" "0->" --batch "$batch" --variant "$variant"
     bench "matmul-$variant" matmul --variant "$variant"
 done
 for variant in matrix-f16-128 matrix-f16-64; do
-    bench "conv2d-$variant" "0->" --variant "$variant" --precision f16
+    bench "conv2d-$variant" "0->" --batch "$batch" --variant "$variant" --precision f16
     bench "matmul-$variant" matmul --variant "$variant" --precision f16
 done
 bench reversal reversal --profile

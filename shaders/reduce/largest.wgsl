@@ -1,12 +1,12 @@
-// largest: y[first + g] = max over i = g * 64 + lane + j * 256 * 64 of |x[i]|, infinities and NaNs left out, so
+// largest: y[first + g] = max over i = g * 256 + lane + j * 256 * 256 of |x[i]|, infinities and NaNs left out, so
 // that the largest of the 256 results is that of all.
-// Workgroups of 64. Grid: 256.
+// Workgroups of 256. Grid: 256.
 // params: elements of x, first.
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 var<workgroup> largest: atomic<u32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let group = folded(workgroup, grid);
@@ -14,9 +14,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   workgroupBarrier();
   // Magnitudes are ordered like their bits.
   var found = 0u;
-  for (var i = group * 64u + lane; i < params[0][0]; i += 256u * 64u) {
-    let bits = bitcast<u32>(x[i]) & 0x7fffffffu;
-    if (bits < 0x7f800000u) { found = max(found, bits); }
+  // Four at a time are on the way.
+  let stride = 256u * 256u;
+  let last = params[0][0] - 1u;
+  for (var i = group * 256u + lane; i < params[0][0]; i += 4u * stride) {
+    let at = min(vec4(i, i + stride, i + 2u * stride, i + 3u * stride), vec4(last));
+    let bits = bitcast<vec4<u32>>(vec4(x[at.x], x[at.y], x[at.z], x[at.w])) & vec4(0x7fffffffu);
+    let finite = select(vec4<u32>(), bits, bits < vec4(0x7f800000u));
+    found = max(found, max(max(finite.x, finite.y), max(finite.z, finite.w)));
   }
   atomicMax(&largest, found);
   workgroupBarrier();

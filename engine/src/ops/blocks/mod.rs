@@ -21,6 +21,9 @@ const PART_STEPS: usize = 8;
 /// Most parts that a sum is split into.
 const PARTS: usize = 64;
 
+/// Blocks that are measured, the likely fastest; a handful, because compiling one takes up to half a second.
+const CONTENDERS: usize = 3;
+
 /// A square block of the result, and how a workgroup makes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
@@ -29,6 +32,9 @@ pub struct Block {
     /// Rows, and as many columns.
     side: usize,
     kernel: Kernel,
+    /// Multiplications and additions in a second on a large GPU, as measured at many channels; only how these numbers
+    /// compare matters.
+    speed: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,34 +43,27 @@ enum Kernel {
     Matrix(Matrix),
 }
 
-/// For layers of many and of few rows and columns on large GPUs, and for small GPUs.
-const BLOCKS: [Block; 9] = [
-    Block { name: "x-2x4", side: 128, kernel: Kernel::Registers(Registers { quads: [2, 4] }) },
-    Block { name: "x-4x2", side: 128, kernel: Kernel::Registers(Registers { quads: [4, 2] }) },
-    Block { name: "blocks-128", side: 128, kernel: Kernel::Registers(Registers { quads: [2, 2] }) },
-    Block { name: "blocks-64", side: 64, kernel: Kernel::Registers(Registers { quads: [2, 1] }) },
-    Block { name: "blocks-32", side: 32, kernel: Kernel::Registers(Registers { quads: [1, 1] }) },
-    Block {
-        name: "matrix-f16x3-128",
-        side: 128,
-        kernel: Kernel::Matrix(Matrix { subgroups: [2, 4], pieces: 2 }),
-    },
-    Block {
-        name: "matrix-f16x3-64",
-        side: 64,
-        kernel: Kernel::Matrix(Matrix { subgroups: [2, 2], pieces: 2 }),
-    },
-    Block {
-        name: "matrix-f16-128",
-        side: 128,
-        kernel: Kernel::Matrix(Matrix { subgroups: [2, 4], pieces: 1 }),
-    },
-    Block {
-        name: "matrix-f16-64",
-        side: 64,
-        kernel: Kernel::Matrix(Matrix { subgroups: [2, 2], pieces: 1 }),
-    },
+const fn registers(name: &'static str, side: usize, quads: [usize; 2], speed: f64) -> Block {
+    Block { name, side, kernel: Kernel::Registers(Registers { quads }), speed }
+}
+
+const fn matrix(name: &'static str, side: usize, subgroups: [usize; 2], pieces: usize, speed: f64) -> Block {
+    Block { name, side, kernel: Kernel::Matrix(Matrix { subgroups, pieces }), speed }
+}
+
+/// For layers of many and of few rows and columns.
+const BLOCKS: [Block; 6] = [
+    registers("blocks-64", 64, [2, 1], 25e12),
+    registers("blocks-32", 32, [1, 1], 21e12),
+    matrix("matrix-f16x3-128", 128, [2, 4], 2, 38e12),
+    matrix("matrix-f16x3-64", 64, [2, 2], 2, 40e12),
+    matrix("matrix-f16-128", 128, [2, 4], 1, 85e12),
+    matrix("matrix-f16-64", 64, [2, 2], 1, 75e12),
 ];
+
+/// Seconds of a launch, and of a byte through memory, on such a GPU.
+const LAUNCH: f64 = 8e-6;
+const BYTE: f64 = 0.3e-12;
 
 /// The names of the variants that blocks make.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -143,8 +142,7 @@ pub fn section<'a>(file: &'a str, name: &str) -> &'a str {
 }
 
 /// The product in every kind of block that an adapter of such abilities can make, the likely best first.
-/// `launch` makes the launch that multiplies, writing to the given binding; matrix units are not preferred before
-/// they were measured.
+/// `launch` makes the launch that multiplies, writing to the given binding.
 pub fn variants(
     product: Product,
     abilities: &Abilities,
@@ -155,12 +153,12 @@ pub fn variants(
         .filter(|block| block.fits(&product, abilities))
         .map(|block| Cut::new(block, product, abilities))
         .collect();
-    cuts.sort_by_key(|cut| (matches!(cut.block.kernel, Kernel::Matrix(_)), cut.idle()));
-    let variant = |cut: &Cut| {
+    cuts.sort_by(|a, b| a.seconds().total_cmp(&b.seconds()));
+    let variant = |(place, cut): (usize, &Cut)| {
         let lowered = cut.lower(|to| launch(cut, to));
-        Variant { name: cut.block.name, lowered, contends: true }
+        Variant { name: cut.block.name, lowered, contends: place < CONTENDERS }
     };
-    cuts.iter().map(variant).collect()
+    cuts.iter().enumerate().map(variant).collect()
 }
 
 impl Block {
@@ -224,9 +222,19 @@ impl Cut {
         self.blocks * self.parts
     }
 
-    /// Workgroups that are missing to keep a large GPU busy.
-    fn idle(&self) -> usize {
-        BUSY.saturating_sub(self.workgroups())
+    /// A guess of how long it takes on a large GPU.
+    fn seconds(&self) -> f64 {
+        let busy = (self.workgroups() as f64 / BUSY as f64).min(1.0);
+        let made = self.blocks * self.block.side * self.block.side;
+        let multiplying = 2.0 * (made * self.product.length) as f64 / (self.block.speed * busy.max(1e-3));
+        match self.block.kernel {
+            Kernel::Registers(_) => multiplying + LAUNCH,
+            // Factors are read twice and written once before.
+            Kernel::Matrix(_) => {
+                let numbers: usize = self.product.factors.iter().map(|[rows, length]| rows * length).sum();
+                multiplying + 5.0 * LAUNCH + 12.0 * BYTE * numbers as f64
+            }
+        }
     }
 
     /// The shader, whose bindings from `free` on are the kernel's own.
