@@ -6,7 +6,7 @@ use unperturb_engine::{Graph, Value};
 use unperturb_nets::{ContextEncoder, ContrastiveHead, Mode, Normalization, RotationNet, Scope};
 
 use super::Task;
-use super::views::{self, Augmentation};
+use super::views::{self, Augmentation, View};
 use crate::model::Model;
 use crate::passes::Passes;
 
@@ -31,10 +31,11 @@ pub fn contrastive<'g>(
     random: &Random<'g>,
     contrast: Contrast,
 ) -> Value<'g> {
-    let views: Vec<Value> = (0..contrast.views)
-        .map(|_| views::apply(images, &views::draw(images, random, &Augmentation::CONTRASTIVE)))
-        .collect();
-    let pooled = model.trace(images.graph(), Value::concatenate(&views, 0)).pooled;
+    let drawn: Vec<View> =
+        (0..contrast.views).map(|_| views::draw(images, random, &Augmentation::CONTRASTIVE)).collect();
+    // All views at once: a kernel for the batch of views, and not one for each.
+    let repeated = Value::concatenate(&vec![images; contrast.views], 0);
+    let pooled = model.trace(images.graph(), views::apply(repeated, &View::concatenate(&drawn))).pooled;
     let embeddings = head.trace(scope, pooled);
     embeddings
         .nt_xent(contrast.views, contrast.temperature, contrast.positives)

@@ -57,6 +57,23 @@ pub struct View<'g> {
     pub grey: Value<'g>,
 }
 
+impl<'g> View<'g> {
+    /// The parameters of `views`, those of the first before those of the second and so on.
+    pub fn concatenate(views: &[View<'g>]) -> View<'g> {
+        let of = |field: fn(&View<'g>) -> Value<'g>| {
+            Value::concatenate(&views.iter().map(field).collect::<Vec<_>>(), 0)
+        };
+        View {
+            boxes: of(|view| view.boxes),
+            brightness: of(|view| view.brightness),
+            contrast: of(|view| view.contrast),
+            saturation: of(|view| view.saturation),
+            hue: of(|view| view.hue),
+            grey: of(|view| view.grey),
+        }
+    }
+}
+
 /// Draws one view of each of `images` `[n, h, w, 3]`.
 ///
 /// Crops have whole pixels, as torchvision's; where a drawn crop is taller or wider than the image it
