@@ -8,6 +8,7 @@ mod convert;
 mod cross_entropy;
 mod elementwise;
 mod golden;
+mod half;
 mod harness;
 mod matmul;
 mod movement;
