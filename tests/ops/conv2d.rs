@@ -204,7 +204,9 @@ fn bias() {
 #[test]
 fn with_a_shortcut_and_an_activation() {
     let shapes = [([2, 5, 6, 4], 8, 1), ([1, 4, 4, 3], 5, 1), ([3, 8, 8, 6], 40, 2), ([70, 4, 4, 16], 64, 1)];
-    for (input, out, stride) in shapes {
+    // More than a window of uniform memory, as vectors and not.
+    let large = [([3, 17, 19, 8], 20, 1), ([2, 41, 42, 4], 5, 1)];
+    for (input, out, stride) in shapes.into_iter().chain(large) {
         let sizes = Sizes::new(input, 3, out, stride, 1);
         Case::new(format!("a residual layer {sizes:?}"))
             .input(Input::uniform(sizes.input, -1.0, 1.0))
@@ -221,6 +223,21 @@ fn with_a_shortcut_and_an_activation() {
                 });
                 y
             })
+            .check();
+    }
+}
+
+/// The mask of an activation before the convolution runs in the kernel of its gradient, over more pixels than a window
+/// of uniform memory holds.
+#[test]
+fn after_an_activation() {
+    for (input, stride) in [([3, 34, 33, 8], 2), ([2, 35, 45, 6], 1)] {
+        let sizes = Sizes::new(input, 3, 4, stride, 1);
+        Case::new(format!("after relu {sizes:?}"))
+            .input(Input::uniform(sizes.input, -1.0, 1.0))
+            .input(Input::uniform(sizes.weight(), -0.3, 0.3))
+            .build(move |_, x| x[0].relu().conv2d(x[1], None, stride, 1))
+            .reference(move |x| sizes.forward(&x[0].map(|x| x.max(0.0)), &x[1]))
             .check();
     }
 }
