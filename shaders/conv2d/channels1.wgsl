@@ -6,9 +6,14 @@ fn stride_NAME(channels: u32) -> u32 {
   return channels;
 }
 
+// Where four channels from c on of the pixel at that element are; beyond the last channel, where that is.
+fn places_NAME(pixel: u32, c: u32, channels: u32) -> vec4<u32> {
+  return pixel + min(vec4(c, c + 1u, c + 2u, c + 3u), vec4(channels - 1u));
+}
+
 // Four channels from c on of the pixel at that element; beyond the last channel, zeros.
 fn load_NAME(pixel: u32, c: u32, channels: u32) -> vec4<f32> {
-  let at = pixel + vec4(c, min(vec3(c) + vec3(1u, 2u, 3u), vec3(channels - 1u)));
+  let at = places_NAME(pixel, c, channels);
   let values = vec4(NAME[at.x], NAME[at.y], NAME[at.z], NAME[at.w]);
   return select(vec4<f32>(), values, vec4(c, c + 1u, c + 2u, c + 3u) < vec4(channels));
 }

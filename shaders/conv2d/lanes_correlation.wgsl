@@ -9,7 +9,8 @@
 // params: first image, images, first grid row, grid rows; grid columns, blocks, first block, first vector of
 // x; step (rows, columns), kernel (rows, columns); source rows, columns, vectors of a pixel, destination
 // channels; destination rows, columns, source step (rows, columns); source offset (rows, columns),
-// destination offset (rows, columns); direction, vectors of a block of w.
+// destination offset (rows, columns); direction, vectors of a block of w, first element of the epilogue's pixels (or
+// vector, where they are vectors).
 @group(0) @binding(1) var<uniform> x: array<vec4<f32>, X_VECTORS>;
 @group(0) @binding(2) var<uniform> w: array<vec4<f32>, W_VECTORS>;
 //DESTINATION

@@ -2,122 +2,87 @@
 // lanes_correlation.wgsl), over one window of the input and one of the gradient of the output:
 //   dw[r, s, c, k] = sum over output pixels m of x[pixel(m, r, s), c] * dy[m, k]
 // The first window's sums are stored, those of the others are added to it, one launch after another.
-// One workgroup of 8 makes 4 * INPUT_QUADS x 4 * OUTPUT_QUADS channels (c, k) of one tap: a lane sums every
-// eighth column of two rows at a time, and the lanes add up their sums in the end.
-// Grid: taps * blocks of c * blocks of k, folded.
-// params: first image, images, first output row, output rows; output columns, first vector of x, first vector
-// of dy, whether to add; input rows, columns, vectors of a pixel, channels; output channels, vectors of a
-// pixel, kernel rows, columns; stride (rows, columns), padding (rows, columns); blocks of c, blocks of k,
-// output rows of an image.
+// One workgroup of 8 makes TAPS taps of a kernel row, 8 channels c and 8 * OUTPUTS channels k: a lane sums for its own
+// k, and gets each c of the input pixels by broadcast from the lane that loaded it. A pass goes over COLUMNS
+// neighbouring output pixels, whose taps share input pixels.
+// Grid: kernel rows * groups of taps * blocks of c * blocks of k, folded.
+// params: first image, end, first output row, end; output columns, first element of x, first element of dy, whether to
+// add; input rows, columns, channels, output channels; kernel rows, columns, groups of taps, blocks of c; stride (rows,
+// columns), padding (rows, columns); blocks of k, output rows of an image.
 @group(0) @binding(1) var<uniform> x: array<vec4<f32>, X_VECTORS>;
 @group(0) @binding(2) var<uniform> dy: array<vec4<f32>, DY_VECTORS>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
-// The sum over the lanes, in all lanes.
-fn over_lanes(v: vec4<f32>) -> vec4<f32> {
-  return ((subgroupBroadcast(v, 0u) + subgroupBroadcast(v, 1u)) + (subgroupBroadcast(v, 2u) + subgroupBroadcast(v, 3u)))
-       + ((subgroupBroadcast(v, 4u) + subgroupBroadcast(v, 5u)) + (subgroupBroadcast(v, 6u) + subgroupBroadcast(v, 7u)));
-}
-
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-  let rows = params[0][3];
   let columns = params[1][0];
   let input = params[2].xy;
-  let x_vectors = params[2][2];
-  let inputs = params[2][3];
-  let outputs = params[3][0];
-  let dy_vectors = params[3][1];
-  let kernel = params[3].zw;
+  let inputs = params[2][2];
+  let outputs = params[2][3];
+  let kernel = params[3].xy;
+  let groups = params[3][2];
+  let input_blocks = params[3][3];
   let stride = params[4].xy;
   let padding = params[4].zw;
-  let input_blocks = params[5][0];
-  let output_blocks = params[5][1];
-  let image_rows = params[5][2];
+  let output_blocks = params[5][0];
+  let image_rows = params[5][1];
 
   let index = folded(workgroup, grid);
-  let k = index % output_blocks * OUTPUT_QUADSu;
-  let c = index / output_blocks % input_blocks * INPUT_QUADSu;
+  let k = index % output_blocks * 8u * OUTPUTSu + lane;
+  let c = index / output_blocks % input_blocks * 8u;
   let tap = index / output_blocks / input_blocks;
-  let r = tap / kernel.y;
-  let s = tap % kernel.y;
+  let r = tap / groups;
+  let s = tap % groups * TAPSu;
 
-  //for c in 0..INPUT_QUADS
-  let c$c = min(c + $cu, x_vectors - 1u);
-  //for i in 0..4
-  //for k in 0..OUTPUT_QUADS
-  var a$c_$i_$k = vec4<f32>();
+  // Lanes beyond the last channel sum what another sums; it is dropped.
+  let own_c = min(c + lane, inputs - 1u) - params[1][1];
+  //for o in 0..OUTPUTS
+  let own_k$o = min(k + 8u * $ou, outputs - 1u) - params[1][2];
+  //end
+  //for s in 0..TAPS
+  //for i in 0..8
+  //for o in 0..OUTPUTS
+  var a$s_$i_$o = 0.0;
   //end
   //end
-  //end
-  //for k in 0..OUTPUT_QUADS
-  let k$k = min(k + $ku, dy_vectors - 1u);
   //end
 
-  var image1 = params[0][0];
-  var row1 = params[0][2];
-  let end = params[0][2] + rows;
-  for (var line = 0u; line < params[0][1] * rows; line += 2u) {
-    let image0 = image1;
-    let row0 = row1;
-    row1 = select(row0 + 1u, params[0][2], row0 + 1u == end);
-    image1 = select(image0, image0 + 1u, row0 + 1u == end);
-    //for u in 0..2
-    let y$u = row$u * stride.x + r - padding.x;
-    let line_inside$u = y$u < input.x && line + $uu < params[0][1] * rows;
-    let x_line$u = (image$u * input.x + y$u) * input.y;
-    let dy_line$u = (image$u * image_rows + row$u) * columns;
-    //end
-    for (var q = lane; q < columns + lane; q += 8u) {
-      let column = q * stride.y + s - padding.y;
-      //for u in 0..2
-      let inside$u = line_inside$u && column < input.y && q < columns;
-      let at_x$u = select(0u, (x_line$u + column) * x_vectors - params[1][1], inside$u);
-      let at_dy$u = select(0u, (dy_line$u + q) * dy_vectors - params[1][2], inside$u);
-      //for c in 0..INPUT_QUADS
-      let x$u_$c = select(vec4<f32>(), x[at_x$u + c$c], inside$u);
-      //end
-      //for k in 0..OUTPUT_QUADS
-      let d$u_$k = select(vec4<f32>(), dy[at_dy$u + k$k], inside$u);
-      //end
-      //end
-      //for c in 0..INPUT_QUADS
-      //for i in 0..4
-      //for k in 0..OUTPUT_QUADS
-      //for u in 0..2
-      a$c_$i_$k = fma(vec4(x$u_$c[$i]), d$u_$k, a$c_$i_$k);
-      //end
-      //end
-      //end
-      //end
-    }
-    let step_over = row1 + 1u == end;
-    row1 = select(row1 + 1u, params[0][2], step_over);
-    image1 = select(image1, image1 + 1u, step_over);
-  }
-
-  // Each lane stores what belongs to its input channel.
-  let channel = 4u * c + lane;
-  let place = (tap * inputs + channel) * outputs;
-  //for k in 0..OUTPUT_QUADS
-  var sum$k = vec4<f32>();
-  //for c in 0..INPUT_QUADS
-  //for i in 0..4
-  let sum$k_$c_$i = over_lanes(a$c_$i_$k);
-  sum$k = select(sum$k, sum$k_$c_$i, lane == 4u * $cu + $iu);
-  //end
-  //end
-  //end
-  if (channel < inputs && lane < 4u * INPUT_QUADSu && tap < kernel.x * kernel.y) {
-    //for k in 0..OUTPUT_QUADS
-    for (var o = 0u; o < 4u; o++) {
-      let to = 4u * (k + $ku) + o;
-      if (to < outputs) {
-        if (params[1][3] == 1u) { sum$k[o] += dw[place + to]; }
-        dw[place + to] = sum$k[o];
+  // Output rows that meet an input row at r.
+  let row_first = max(params[0][2], (max(padding.x, r) - r + stride.x - 1u) / stride.x);
+  let row_end = min(params[0][3], (max(input.x + padding.x, r) - r + stride.x - 1u) / stride.x);
+  for (var image = params[0][0]; image < params[0][1]; image++) {
+    for (var row = row_first; row < row_end; row++) {
+      let x_line = (image * input.x + row * stride.x + r - padding.x) * input.y;
+      let dy_line = (image * image_rows + row) * columns;
+      for (var q = 0u; q < columns; q += COLUMNSu) {
+        let first = q * stride.y + s - padding.y;
+        //for t in 0..X_COLUMNS
+        let inside$t = first + $tu < input.y;
+        let at$t = select(0u, (x_line + first + $tu) * inputs + own_c, inside$t);
+        let x$t = select(0.0, x[at$t / 4u][at$t % 4u], inside$t);
+        //end
+        //for u in 0..COLUMNS
+        let exists$u = q + $uu < columns;
+        //for o in 0..OUTPUTS
+        let at_d$u_$o = select(0u, (dy_line + q + $uu) * outputs + own_k$o, exists$u);
+        let d$u_$o = select(0.0, dy[at_d$u_$o / 4u][at_d$u_$o % 4u], exists$u);
+        //end
+        //end
+//PRODUCTS
       }
     }
-    //end
   }
+
+  //for s in 0..TAPS
+  //for i in 0..8
+  //for o in 0..OUTPUTS
+  if (r < kernel.x && s + $su < kernel.y && c + $iu < inputs && k + 8u * $ou < outputs) {
+    let to = ((r * kernel.y + s + $su) * inputs + c + $iu) * outputs + k + 8u * $ou;
+    if (params[1][3] == 1u) { a$s_$i_$o += dw[to]; }
+    dw[to] = a$s_$i_$o;
+  }
+  //end
+  //end
+  //end
 }

@@ -22,7 +22,7 @@ fn normalised(x: &Array, gamma: &Array, beta: &Array, mean: &[f64], variance: &[
 
 #[test]
 fn training() {
-    for shape in SHAPES {
+    for shape in SHAPES.into_iter().chain(LARGE) {
         let c = shape[shape.len() - 1];
         Case::new(format!("batch norm of {shape:?} in training"))
             .input(Input::uniform(shape, -1.0, 3.0))
@@ -37,9 +37,12 @@ fn training() {
     }
 }
 
+/// More rows than a window of uniform memory holds, and channels that are no multiple of a vector's lanes.
+const LARGE: [&[usize]; 2] = [&[1100, 20], &[3, 40, 37, 16]];
+
 #[test]
 fn statistics_of_a_batch() {
-    for shape in SHAPES {
+    for shape in SHAPES.into_iter().chain(LARGE) {
         let c = shape[shape.len() - 1];
         Case::new(format!("batch norm statistics of {shape:?}"))
             .input(Input::uniform(shape, 4.0, 6.0))

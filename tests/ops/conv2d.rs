@@ -225,6 +225,21 @@ fn with_a_shortcut_and_an_activation() {
     }
 }
 
+/// The mask of an activation before the convolution runs in the kernel of its gradient, over more pixels than a window
+/// of uniform memory holds.
+#[test]
+fn after_an_activation() {
+    for (input, stride) in [([3, 34, 33, 8], 2), ([2, 35, 45, 6], 1)] {
+        let sizes = Sizes::new(input, 3, 4, stride, 1);
+        Case::new(format!("after relu {sizes:?}"))
+            .input(Input::uniform(sizes.input, -1.0, 1.0))
+            .input(Input::uniform(sizes.weight(), -0.3, 0.3))
+            .build(move |_, x| x[0].relu().conv2d(x[1], None, stride, 1))
+            .reference(move |x| sizes.forward(&x[0].map(|x| x.max(0.0)), &x[1]))
+            .check();
+    }
+}
+
 /// The transposed convolution is the input gradient, whose own gradients are the other two.
 #[test]
 fn transposed() {

@@ -101,6 +101,18 @@ fn functions_of_two_numbers_broadcast() {
         binary("add", shapes, |a, b| a + b, |a, b| a + b);
         binary("mul", shapes, |a, b| a * b, |a, b| a * b);
     }
+    // More than a window of uniform memory, rows of vectors or not.
+    let large: [[Shape; 2]; 6] = [
+        [&[9, 32, 64], &[9, 32, 64]],
+        [&[2, 90, 100], &[100]],
+        [&[9, 32, 64], &[9, 1, 64]],
+        [&[3, 70, 80], &[3, 70, 1]],
+        [&[5, 33, 102], &[102]],
+        [&[16_500], &[]],
+    ];
+    for shapes in large {
+        binary("sub", shapes, |a, b| a - b, |a, b| a - b);
+    }
     let pairs: [[Shape; 2]; 2] = [[&[4, 19], &[4, 1]], [&[6], &[6]]];
     for shapes in pairs {
         binary("sub", shapes, |a, b| a - b, |a, b| a - b);

@@ -25,6 +25,40 @@ fn check(
         .check();
 }
 
+/// More words than a window of uniform memory holds.
+#[test]
+fn large_moves() {
+    check(
+        "every second column",
+        &[3, 36, 21, 16],
+        |x| x.slice_by(2, 1..21, 2),
+        |x| Array::from_fn([3, 36, 10, 16], |i| x.at(&[i[0], i[1], 1 + 2 * i[2], i[3]])),
+    );
+    check(
+        "every third row",
+        &[99, 36, 16],
+        |x| x.slice_by(0, 2..99, 3),
+        |x| Array::from_fn([33, 36, 16], |i| x.at(&[2 + 3 * i[0], i[1], i[2]])),
+    );
+    check(
+        "zeros around channels and images",
+        &[40, 5, 16],
+        |x| x.pad(&[(3, 60), (0, 0), (4, 8)]),
+        |x| {
+            Array::from_fn([103, 5, 28], |i| {
+                let (image, channel) = (i[0].wrapping_sub(3), i[2].wrapping_sub(4));
+                if image < 40 && channel < 16 { x.at(&[image, i[1], channel]) } else { 0.0 }
+            })
+        },
+    );
+    check(
+        "the other way round",
+        &[40, 30, 16],
+        |x| x.flip(1),
+        |x| Array::from_fn([40, 30, 16], |i| x.at(&[i[0], 29 - i[1], i[2]])),
+    );
+}
+
 #[test]
 fn transposes() {
     check("matrix", &[3, 5], |x| x.transpose(&[1, 0]), |x| Array::from_fn([5, 3], |i| x.at(&[i[1], i[0]])));

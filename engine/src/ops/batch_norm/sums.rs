@@ -5,7 +5,7 @@ use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::ops::{Operation, Signature, expect_inputs};
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::Lowered;
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
 use crate::shape::{DType, Type};
 
 /// Mean (row 0) and biased variance (row 1) of each channel: `[..., c] -> [2, c]`.
@@ -54,7 +54,11 @@ impl Operation for BatchNormStatistics {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::statistics(Extent::new(&signature.inputs[0].shape))
+        gpu::statistics().lower(Extent::new(&signature.inputs[0].shape))
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        gpu::statistics().variants(Extent::new(&signature.inputs[0].shape), abilities)
     }
 }
 
@@ -99,6 +103,10 @@ impl Operation for BatchNormGradientSums {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::gradient_sums(self.epsilon, Extent::new(&signature.inputs[0].shape))
+        gpu::gradient_sums(self.epsilon).lower(Extent::new(&signature.inputs[0].shape))
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        gpu::gradient_sums(self.epsilon).variants(Extent::new(&signature.inputs[0].shape), abilities)
     }
 }

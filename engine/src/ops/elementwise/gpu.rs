@@ -86,7 +86,7 @@ pub(crate) fn statements(code: &Code, ty: &str, input: impl Fn(u8) -> String) ->
 }
 
 /// The word of that index among the parameters, which shaders see as vectors of four.
-fn param(index: usize) -> String {
+pub(crate) fn param(index: usize) -> String {
     format!("params[{}][{}]", index / 4, index % 4)
 }
 

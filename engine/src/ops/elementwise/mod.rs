@@ -4,6 +4,7 @@ mod broadcast;
 pub(crate) mod cpu;
 pub(crate) mod gpu;
 mod gradient;
+mod lanes;
 pub mod program;
 mod trace;
 
@@ -13,7 +14,7 @@ use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::Lowered;
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
 use crate::shape::{DType, Shape, Type};
 
 /// Applies a small program to every element of its operands, broadcast against each other.
@@ -75,5 +76,10 @@ impl Operation for Elementwise {
 
     fn gpu(&self, signature: &Signature) -> Lowered {
         gpu::lower(&self.code, signature)
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        let lanes = abilities.has_lanes().then(|| lanes::lower(&self.code, signature)).flatten();
+        Variant::all(lanes, vec![], gpu::lower(&self.code, signature), abilities)
     }
 }

@@ -5,6 +5,7 @@ mod concatenate;
 mod cpu;
 mod gather;
 mod gpu;
+mod lanes;
 mod trace;
 mod walk;
 
@@ -15,7 +16,7 @@ use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::Lowered;
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
 use crate::shape::{Shape, Type};
 use walk::{MAX_AXES, Walk};
 
@@ -101,5 +102,12 @@ impl Operation for Movement {
 
     fn gpu(&self, signature: &Signature) -> Lowered {
         gpu::lower(&Walk::new(self, signature))
+    }
+
+    fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        let walk = Walk::new(self, signature);
+        let operand = signature.inputs[0].words();
+        let lanes = abilities.has_lanes().then(|| lanes::lower(&walk, operand)).flatten();
+        Variant::all(lanes, vec![], gpu::lower(&walk), abilities)
     }
 }

@@ -222,12 +222,27 @@ mod tests {
             params: vec![words as u32],
             workgroups: words,
         };
+        launched(device, &launch, 0, size)
+    }
+
+    /// A program of one launch, which reads a tensor of `operand` zeros, if that is not 0, and writes one of `size`.
+    fn launched(
+        device: &GpuDevice,
+        launch: &Launch,
+        operand: usize,
+        size: usize,
+    ) -> Result<(Program, Tensor), EngineError> {
         let mut allocator = Allocator { device: device.clone(), counters: Counters::default() };
-        let pipeline = device.pipelines().get(device, &[&launch])?.remove(0);
-        let parameters = allocator.uniform("parameters", &[words as u32, 0, 0, 0])?;
+        let pipeline = device.pipelines().get(device, &[launch])?.remove(0);
+        let mut words = launch.params.clone();
+        words.resize(4 * parameters::vectors(launch), 0);
+        let parameters = allocator.uniform("parameters", &words)?;
+        let read = allocator.tensor("read", operand)?;
         let filled = allocator.tensor("filled", size)?;
-        let resources = vec![parameters.as_entire_binding(), filled.buffer.as_entire_binding()];
-        let dispatches = vec![Dispatch::new(device, &launch, pipeline, resources)?];
+        let mut resources = vec![parameters.as_entire_binding()];
+        resources.extend((operand > 0).then(|| read.buffer.as_entire_binding()));
+        resources.push(filled.buffer.as_entire_binding());
+        let dispatches = vec![Dispatch::new(device, launch, pipeline, resources)?];
         Ok((Program { dispatches, assigns: vec![] }, filled))
     }
 
@@ -254,6 +269,34 @@ mod tests {
         };
         assert_eq!(overrun_after(8), None);
         assert_eq!(overrun_after(9), Some(0));
+    }
+
+    /// Shaders of release builds are not checked, so that what is read past the end is anything.
+    #[test]
+    fn channels_beyond_the_last_are_read_within_their_pixel() {
+        let device = GpuDevice::open(None).expect("GPU tests need an adapter");
+        let main = "@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+            @compute @workgroup_size(1)
+            fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>) {
+              let c = folded(workgroup, grid);
+              y[c] = places_x(params[0][0], c, params[0][1]);
+              if (load_x(params[0][0], c, params[0][1]).x > 0.0) { y[c] = vec4(0u); }
+            }";
+        let (pixels, channels) = (5, 3);
+        let launch = Launch {
+            label: "places",
+            source: (crate::ops::conv2d::gpu::pixels::source("x", 1, channels) + main).into(),
+            bindings: vec![Binding::read_input(0), Binding::write_output()],
+            params: vec![((pixels - 1) * channels) as u32, channels as u32],
+            workgroups: 8,
+        };
+        let (program, places) = launched(&device, &launch, pixels * channels, 4 * 8).expect("binds");
+        run(&device, &program).expect("runs");
+        let words = device.staging().read(&device, &[places.span()]).expect("reads");
+        for (index, &word) in words.iter().enumerate() {
+            let channel = (index / 4 + index % 4).min(channels - 1);
+            assert_eq!(word as usize, (pixels - 1) * channels + channel);
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ const ABILITIES: [Abilities; 2] = [
 
 /// Results of every kind of launch, with the gradients of those that have one.
 fn programs<'g>(g: &'g Graph) -> Vec<Value<'g>> {
-    [elementwise(g), reductions(g), images(g), training(g)].concat()
+    [elementwise(g), reductions(g), images(g), training(g), large(g)].concat()
 }
 
 fn elementwise<'g>(g: &'g Graph) -> Vec<Value<'g>> {
@@ -85,6 +85,18 @@ fn training<'g>(g: &'g Graph) -> Vec<Value<'g>> {
     let contrast = features.nt_xent(2, 0.5, Positives::SimClr).mean_all();
     let loss = classes + contrast;
     g.gradient(loss, &[x, first, second, gamma, beta]).expect("has a gradient")
+}
+
+/// What software drivers have kernels for where it is large, and convolutions with epilogues.
+fn large<'g>(g: &'g Graph) -> Vec<Value<'g>> {
+    let x = g.state("features", [8, 16, 16, 8]);
+    let (gamma, beta, few) = (g.state("large gamma", [8]), g.state("large beta", [8]), g.state("few", [5]));
+    let normalised = x.batch_norm_train(gamma, beta, 1e-5).y;
+    let moved = x.slice_by(1, 0..16, 2);
+    let vectors = x.conv2d(g.state("third", [3, 3, 8, 8]), Some(beta), 1, 1).relu();
+    let others = x.conv2d(g.state("fourth", [3, 3, 8, 5]), Some(few), 1, 1).relu();
+    let gradient = g.gradient((normalised * normalised).sum_all(), &[x]).expect("has a gradient");
+    [vec![moved, vectors, others], gradient].concat()
 }
 
 /// The full sources of all launches of [`programs`].

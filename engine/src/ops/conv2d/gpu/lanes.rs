@@ -55,29 +55,64 @@ pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>) -> Opt
     correlate(&Correlation::new(pass, g), epilogue)
 }
 
+/// The parts of the work, and whether the epilogue sees its pixels through windows, too.
+fn cut(
+    correlation: &Correlation,
+    tile: Tile,
+    seen: Seen,
+    epilogue: Option<&Epilogue>,
+) -> Option<(Vec<Part>, bool)> {
+    let [rows, columns] = &correlation.axes;
+    // Parts of less than a tile would leave most lanes idle.
+    let positions = |part: &Part| part.images.len() * part.rows.len() * columns.grid;
+    let fine =
+        |parts: &Vec<Part>| parts.len() == 1 || parts.iter().all(|part| positions(part) >= tile.pixels());
+    let [destination_rows, destination_columns, destinations] = correlation.destination;
+    if epilogue.is_some() && destinations <= MAX_WINDOW {
+        let row_words = destination_columns * destinations;
+        let of_epilogue = Seen { rows: destination_rows, row_words, step: rows.step, reach: rows.step };
+        let parts = parts(correlation.n, rows.grid, &[seen, of_epilogue]).filter(fine);
+        if let Some(parts) = parts {
+            return Some((parts, true));
+        }
+    }
+    Some((parts(correlation.n, rows.grid, &[seen]).filter(fine)?, false))
+}
+
 fn correlate(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Option<Lowered> {
     let [rows, columns] = &correlation.axes;
     let tile = Tile::of(correlation)?;
     let reach = correlation.kernel[0].div_ceil(rows.step);
     let [source_rows, source_columns, sources] = correlation.source;
+    let [destination_rows, destination_columns, destinations] = correlation.destination;
     let pixels = Pixels::of(0, correlation.n, source_rows, source_columns, sources);
-    let parts = parts(correlation.n, rows.grid, &[pixels.seen(rows.source_step, reach)])?;
-    // Parts of less than a tile would leave most lanes idle.
-    let positions = |part: &Part| part.images.len() * part.rows.len() * columns.grid;
-    if parts.len() > 1 && parts.iter().any(|part| positions(part) < tile.pixels()) {
-        return None;
-    }
+    let (parts, windows) = cut(correlation, tile, pixels.seen(rows.source_step, reach), epilogue)?;
+    let windowed = epilogue.filter(|_| windows);
 
     let weights = Weights::new(correlation, tile);
     let mut scratch = vec![weights.scratch_words()];
     let mut launches = vec![weights.pack(correlation)];
     let pixels = pixels.padded(&mut scratch, &mut launches);
-    let source = source(tile, &pixels, correlation, epilogue);
+    let row_words = destination_columns * destinations;
+    let destination_words = correlation.n * destination_rows * row_words;
+    let destination = match windowed {
+        Some(epilogue) => {
+            let seen = (epilogue, Window::words_into(destination_words));
+            pixels::destination_of_windows(["d", "params[6][2]"], 3, destinations, seen, 4)
+        }
+        None => pixels::destination("d", 3, destinations, epilogue, 4),
+    };
+    let source = source(tile, &pixels, &destination);
+    let positions = |part: &Part| part.images.len() * part.rows.len() * columns.grid;
     for part in &parts {
         let first_row = part.rows.start * rows.source_step;
         let backwards = if correlation.direction < 0 { reach - 1 } else { 0 };
         let first_row = (first_row as isize + rows.source_offset - backwards as isize).max(0) as usize;
         let x = pixels.window(part.images.start, first_row);
+        let first_row = (part.rows.start * rows.step) as isize + rows.destination_offset;
+        let first_row = part.images.start * destination_rows + first_row.max(0) as usize;
+        let of_epilogue = Window::around(first_row * row_words, destination_words);
+        let element = if destinations.is_multiple_of(4) { 4 } else { 1 };
         for blocks in weights.windows() {
             let w = Window { first: blocks.start * weights.block_words, words: MAX_WINDOW };
             let groups = positions(part).div_ceil(tile.pixels());
@@ -85,27 +120,30 @@ fn correlate(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Option<L
                 [part.images.start, part.images.len(), part.rows.start, part.rows.len()],
                 [columns.grid, blocks.len(), blocks.start, x.first / 4],
                 [rows.step, columns.step, correlation.kernel[0], correlation.kernel[1]],
-                [source_rows, source_columns, pixels.vectors(), correlation.destination[2]],
-                [
-                    correlation.destination[0],
-                    correlation.destination[1],
-                    rows.source_step,
-                    columns.source_step,
-                ],
+                [source_rows, source_columns, pixels.vectors(), destinations],
+                [destination_rows, destination_columns, rows.source_step, columns.source_step],
                 [
                     signed(rows.source_offset),
                     signed(columns.source_offset),
                     signed(rows.destination_offset),
                     signed(columns.destination_offset),
                 ],
-                [signed(correlation.direction), weights.block_words / 4, 0, 0],
+                [
+                    signed(correlation.direction),
+                    weights.block_words / 4,
+                    if windows { of_epilogue.first / element } else { 0 },
+                    0,
+                ],
             ];
             let mut bindings = vec![
                 Binding::uniform(pixels.slot, x),
                 Binding::uniform(Slot::Scratch(0), w),
                 Binding::write_output(),
             ];
-            bindings.extend(pixels::operands(epilogue));
+            match windowed {
+                Some(epilogue) => bindings.extend(pixels::windows(epilogue, destinations, of_epilogue)),
+                None => bindings.extend(pixels::operands(epilogue)),
+            }
             launches.push(Launch {
                 label: correlation.label,
                 source: source.clone().into(),
@@ -118,7 +156,7 @@ fn correlate(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Option<L
     Some(Lowered { scratch, launches })
 }
 
-fn source(tile: Tile, pixels: &Pixels, correlation: &Correlation, epilogue: Option<&Epilogue>) -> String {
+fn source(tile: Tile, pixels: &Pixels, destination: &str) -> String {
     let loads = tile.output_quads.div_ceil(2);
     let loaded: Vec<String> = (0..loads).map(|load| format!("w{load}")).collect();
     let template = include_str!("../../../../../shaders/conv2d/lanes_correlation.wgsl")
@@ -129,7 +167,7 @@ fn source(tile: Tile, pixels: &Pixels, correlation: &Correlation, epilogue: Opti
         .replace("LOADING", &(4 * tile.output_quads).min(LANES).to_string())
         .replace("X_VECTORS", &(pixels.window_words() / 4).to_string())
         .replace("W_VECTORS", &(MAX_WINDOW / 4).to_string())
-        .replace("//DESTINATION", &pixels::destination("d", 3, correlation.destination[2], epilogue, 4));
+        .replace("//DESTINATION", destination);
     unroll(&template)
 }
 
@@ -239,51 +277,6 @@ impl Pixels {
     }
 }
 
-/// The gradient of the weights, where parts of both operands fit into windows.
-pub fn weight_gradient(g: &Geometry) -> Option<Lowered> {
-    let x = Pixels::of(0, g.n, g.height, g.width, g.in_channels);
-    let dy = Pixels::of(1, g.n, g.out_height(), g.out_width(), g.out_channels);
-    let parts = parts(g.n, dy.rows, &[x.seen(g.stride_h, g.kernel_h), dy.seen(1, 1)])?;
-    let (mut scratch, mut launches) = (vec![], vec![]);
-    let x = x.padded(&mut scratch, &mut launches);
-    let dy = dy.padded(&mut scratch, &mut launches);
-    let input_quads = x.vectors().min(2);
-    let output_quads = if dy.vectors() >= 3 { 4 } else { dy.vectors() };
-    let (input_blocks, output_blocks) =
-        (x.vectors().div_ceil(input_quads), dy.vectors().div_ceil(output_quads));
-    let template = include_str!("../../../../../shaders/conv2d/lanes_weight_gradient.wgsl")
-        .replace("INPUT_QUADS", &input_quads.to_string())
-        .replace("OUTPUT_QUADS", &output_quads.to_string())
-        .replace("X_VECTORS", &(x.window_words() / 4).to_string())
-        .replace("DY_VECTORS", &(dy.window_words() / 4).to_string());
-    let source = unroll(&template);
-    for (index, part) in parts.iter().enumerate() {
-        let first_row = (part.rows.start * g.stride_h).saturating_sub(g.pad_h).min(g.height - 1);
-        let x_window = x.window(part.images.start, first_row);
-        let dy_window = dy.window(part.images.start, part.rows.start);
-        let params = [
-            [part.images.start, part.images.len(), part.rows.start, part.rows.len()],
-            [dy.columns, x_window.first / 4, dy_window.first / 4, usize::from(index > 0)],
-            [g.height, g.width, x.vectors(), g.in_channels],
-            [g.out_channels, dy.vectors(), g.kernel_h, g.kernel_w],
-            [g.stride_h, g.stride_w, g.pad_h, g.pad_w],
-            [input_blocks, output_blocks, dy.rows, 0],
-        ];
-        launches.push(Launch {
-            label: "conv2d weight gradient",
-            source: source.clone().into(),
-            bindings: vec![
-                Binding::uniform(x.slot, x_window),
-                Binding::uniform(dy.slot, dy_window),
-                Binding::write_output(),
-            ],
-            params: words(&params),
-            workgroups: g.kernel_h * g.kernel_w * input_blocks * output_blocks,
-        });
-    }
-    Some(Lowered { scratch, launches })
-}
-
-fn words(params: &[[usize; 4]]) -> Vec<u32> {
+pub(super) fn words(params: &[[usize; 4]]) -> Vec<u32> {
     params.concat().into_iter().map(|word| word as u32).collect()
 }

@@ -4,6 +4,7 @@
 mod blocks;
 mod correlation;
 mod lanes;
+mod lanes_weights;
 mod parts;
 pub(crate) mod pixels;
 mod portable;
@@ -49,7 +50,7 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
 
 /// All ways to make the gradient of the weights, the likely best first.
 pub fn weight_gradient_variants(g: &Geometry, abilities: &Abilities) -> Vec<Variant> {
-    let lanes = abilities.has_lanes().then(|| lanes::weight_gradient(g)).flatten();
+    let lanes = abilities.has_lanes().then(|| lanes_weights::weight_gradient(g)).flatten();
     let launch = |cut: &Cut, to| blocks::weight_gradient(g, cut, to);
     let blocks = variants(blocks::weight_product(g), abilities, launch);
     Variant::all(lanes, blocks, weight_gradient(g), abilities)

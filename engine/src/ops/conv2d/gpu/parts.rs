@@ -12,6 +12,7 @@ pub struct Part {
 }
 
 /// Pixels that a part must find in one window.
+#[derive(Clone, Copy)]
 pub struct Seen {
     /// Rows of an image.
     pub rows: usize,

@@ -1,0 +1,163 @@
+//! GPU kernel for software drivers whose subgroups are 8 lanes: operands from windows of uniform memory, which such
+//! drivers read many times faster than storage, and four elements at a time.
+
+use std::fmt::Write;
+
+use super::broadcast::Walk;
+use super::gpu::{param, statements};
+use super::program::Code;
+use crate::ops::Signature;
+use crate::runtime::gpu::{Binding, Launch, Lowered, MAX_WINDOW, Slot, Window, unroll};
+
+const LANES: usize = 8;
+/// Vectors of four elements that an invocation makes.
+const UNROLLED: usize = 4;
+/// Smaller results are not worth a shader for their size.
+const FEWEST: usize = MAX_WINDOW / 4;
+
+/// How an operand is read for four neighbours of the result.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// At their own places.
+    Along,
+    /// One number for all of the result.
+    Number,
+    /// Four neighbours of a row that is repeated.
+    Vector,
+    /// One number for all of the last axis.
+    Splat,
+}
+
+impl Place {
+    /// None where four neighbours do not share a vector or a number of the operand.
+    fn of(walk: &Walk, index: usize) -> Option<Place> {
+        if walk.is_contiguous(index) {
+            return Some(Place::Along);
+        }
+        if walk.is_scalar(index) {
+            return Some(Place::Number);
+        }
+        let (last, outer) = walk.strides[index].split_last()?;
+        let whole = walk.sizes.last()?.is_multiple_of(4);
+        match last {
+            0 if whole => Some(Place::Splat),
+            1 if whole && outer.iter().all(|stride| stride.is_multiple_of(4)) => Some(Place::Vector),
+            _ => None,
+        }
+    }
+
+    fn is_repeated(self) -> bool {
+        matches!(self, Place::Vector | Place::Splat)
+    }
+}
+
+/// The program, unless its operands do not come in vectors of four or repeated ones do not fit into windows.
+pub fn lower(code: &Code, signature: &Signature) -> Option<Lowered> {
+    let elements = signature.output.words();
+    if elements < FEWEST || !elements.is_multiple_of(4) {
+        return None;
+    }
+    let walk = Walk::new(signature);
+    let operands = signature.inputs.iter().map(|ty| ty.words());
+    let places: Vec<Place> = (0..operands.len()).map(|i| Place::of(&walk, i)).collect::<Option<_>>()?;
+    if operands.clone().zip(&places).any(|(words, place)| place.is_repeated() && words > MAX_WINDOW) {
+        return None;
+    }
+    let (offsets, walked) = offsets(&walk, &places);
+    let windows: Vec<Window> = operands
+        .zip(&places)
+        .map(|(words, place)| match place {
+            Place::Number => Window { first: 0, words: Window::words_into(1) },
+            _ => Window::around(0, words),
+        })
+        .collect();
+    let source = source(code, &places, &windows, &offsets);
+    let step = if places.contains(&Place::Along) { MAX_WINDOW } else { elements };
+    let launch = |start: usize| {
+        let along = Window::around(start, elements);
+        let bindings = windows.iter().zip(&places).enumerate().map(|(index, (&window, &place))| {
+            let window = if place == Place::Along { along } else { window };
+            Binding::uniform(Slot::Input(index), window)
+        });
+        let vectors = (elements - start).min(step) / 4;
+        let head = [vectors, (start - along.first) / 4, start / 4, 0];
+        Launch {
+            label: "elementwise",
+            source: source.clone().into(),
+            bindings: bindings.chain([Binding::write_output()]).collect(),
+            params: head.into_iter().chain(walked.iter().copied()).map(|word| word as u32).collect(),
+            workgroups: vectors.div_ceil(LANES * UNROLLED),
+        }
+    };
+    Some(Lowered { scratch: vec![], launches: (0..elements).step_by(step).map(launch).collect() })
+}
+
+/// The statements that set `o` and its number to where each repeated operand is read, and the parameters from number
+/// 4 on that they need.
+fn offsets(walk: &Walk, places: &[Place]) -> (String, Vec<usize>) {
+    let repeated: Vec<usize> = (0..places.len()).filter(|&index| places[index].is_repeated()).collect();
+    let (mut text, mut params) = (String::new(), vec![]);
+    let mut add = |word: usize| {
+        params.push(word);
+        param(3 + params.len())
+    };
+    for index in &repeated {
+        writeln!(text, "    var o{index} = 0u;").expect("writing to a string");
+    }
+    let moves = |axis: usize| repeated.iter().any(|&index| walk.strides[index][axis] != 0);
+    // The axes outside of these repeat everything.
+    let outermost = (0..walk.sizes.len()).find(|&axis| moves(axis)).unwrap_or(walk.sizes.len());
+    if outermost < walk.sizes.len() {
+        writeln!(text, "    var rest = i + params[0][2];").expect("writing to a string");
+    }
+    for axis in (outermost..walk.sizes.len()).rev() {
+        let last = axis + 1 == walk.sizes.len();
+        let size = if last { walk.sizes[axis] / 4 } else { walk.sizes[axis] };
+        // Division is slow, and most sizes are powers of two.
+        let (within, over) = if size.is_power_of_two() {
+            (format!("rest & {}", add(size - 1)), format!("rest >> {}", add(size.ilog2() as usize)))
+        } else {
+            let size = add(size);
+            (format!("rest % {size}"), format!("rest / {size}"))
+        };
+        writeln!(text, "    let a{axis} = {within};\n    rest = {over};").expect("writing to a string");
+        for &index in repeated.iter().filter(|&&index| walk.strides[index][axis] != 0) {
+            let stride = match places[index] {
+                Place::Vector if last => 1,
+                Place::Vector => walk.strides[index][axis] / 4,
+                _ => walk.strides[index][axis],
+            };
+            writeln!(text, "    o{index} += a{axis} * {};", add(stride)).expect("writing to a string");
+        }
+    }
+    (text, params)
+}
+
+fn source(code: &Code, places: &[Place], windows: &[Window], offsets: &str) -> String {
+    let mut bindings = String::new();
+    for (index, window) in windows.iter().enumerate() {
+        let (binding, vectors) = (index + 1, window.words / 4);
+        let declaration =
+            format!("@group(0) @binding({binding}) var<uniform> x{index}: array<vec4<f32>, {vectors}>;");
+        writeln!(bindings, "{declaration}").expect("writing to a string");
+    }
+    let binding = windows.len() + 1;
+    let result = format!("@group(0) @binding({binding}) var<storage, read_write> y: array<vec4<f32>>;");
+    writeln!(bindings, "{result}").expect("writing to a string");
+    let body = statements(code, "vec4<f32>", |input| {
+        let index = input as usize;
+        match places[index] {
+            Place::Along => format!("x{index}[i + params[0][1]]"),
+            Place::Number => format!("vec4(x{index}[0].x)"),
+            Place::Vector => format!("x{index}[o{index}]"),
+            Place::Splat => format!("vec4(x{index}[o{index} / 4u][o{index} % 4u])"),
+        }
+    });
+    let template = include_str!("../../../../shaders/elementwise/lanes.wgsl")
+        .replace("//BINDINGS", &bindings)
+        .replace("//OFFSETS", offsets)
+        .replace("//BODY", &body)
+        .replace("RESULT", &format!("r{}", code.0.len() - 1))
+        .replace("UNROLLED", &UNROLLED.to_string());
+    unroll(&template)
+}

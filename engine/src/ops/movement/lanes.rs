@@ -1,0 +1,118 @@
+//! GPU kernel of moves for software drivers whose subgroups are 8 lanes: vectors of four words from windows of
+//! uniform memory, which such drivers read many times faster than storage.
+
+use std::fmt::Write;
+
+use super::walk::{Stride, Walk};
+use crate::ops::elementwise::gpu::param;
+use crate::runtime::gpu::{Binding, Launch, Lowered, MAX_WINDOW, Slot, WINDOW_STEP, Window, unroll};
+
+const LANES: usize = 8;
+/// Vectors that an invocation moves.
+const UNROLLED: usize = 4;
+
+/// The walk in vectors of four words, if rows of the operand stay together in it.
+fn in_vectors(walk: &Walk) -> Option<Vec<Stride>> {
+    let (last, outer) = walk.strides.split_last()?;
+    let fours = |sizes: [usize; 2]| sizes.iter().all(|size| size.is_multiple_of(4));
+    let along = (last.axis.step, last.axis.dilation, last.stride) == (1, 1, 1);
+    if !along || !fours([last.axis.size, last.limit]) || last.axis.start % 4 != 0 {
+        return None;
+    }
+    let mut strides: Vec<Stride> = outer.to_vec();
+    for stride in &mut strides {
+        if !stride.stride.is_multiple_of(4) {
+            return None;
+        }
+        stride.stride /= 4;
+    }
+    let mut vectors = *last;
+    vectors.axis.size /= 4;
+    vectors.axis.start /= 4;
+    vectors.limit /= 4;
+    strides.push(vectors);
+    Some(strides)
+}
+
+/// The move of an operand of so many words, unless it is small, tears vectors apart or goes through the operand out of
+/// order.
+pub(super) fn lower(walk: &Walk, operand: usize) -> Option<Lowered> {
+    let strides = in_vectors(walk)?;
+    let vectors: usize = strides.iter().map(|stride| stride.axis.size).product();
+    let (outermost, inner) = strides.split_first()?;
+    let ordered = outermost.axis.step > 0 && outermost.axis.dilation == 1;
+    let nested = inner.iter().all(|stride| stride.limit * stride.stride <= outermost.stride);
+    if vectors < MAX_WINDOW / 16 || !ordered || !nested {
+        return None;
+    }
+    // Result positions along the outermost axis whose operand fits into a window, wherever that begins.
+    let (step, apart) = (outermost.axis.step as usize, 4 * outermost.stride);
+    let capacity = MAX_WINDOW - if apart.is_multiple_of(WINDOW_STEP) { 0 } else { WINDOW_STEP - 1 };
+    let all = outermost.axis.size;
+    let most = if operand <= MAX_WINDOW { all } else { (capacity / apart + step - 1) / step };
+    if most == 0 {
+        return None;
+    }
+    let (text, walked) = places(&strides);
+    let source = include_str!("../../../../shaders/movement/lanes_move.wgsl")
+        .replace("X_VECTORS", &(Window::words_into(operand) / 4).to_string())
+        .replace("//PLACES", &text)
+        .replace("UNROLLED", &UNROLLED.to_string());
+    let source = unroll(&source);
+    let row = vectors / all;
+    let launch = |first: usize| {
+        let position = outermost.axis.start + (first * step) as i64;
+        let window = Window::around(position.clamp(0, outermost.limit as i64) as usize * apart, operand);
+        let count = most.min(all - first) * row;
+        let head = [count as u32, (first * row) as u32, (window.first / 4) as u32, walk.fill];
+        Launch {
+            label: "move",
+            source: source.clone().into(),
+            bindings: vec![Binding::uniform(Slot::Input(0), window), Binding::write_output()],
+            params: head.into_iter().chain(walked.iter().copied()).collect(),
+            workgroups: count.div_ceil(LANES * UNROLLED),
+        }
+    };
+    Some(Lowered { scratch: vec![], launches: (0..all).step_by(most).map(launch).collect() })
+}
+
+/// The statements that find the vector `at` of the operand for the vector `i` of the result, and whether there is one
+/// `inside`; and the parameters from number 4 on that they need.
+fn places(strides: &[Stride]) -> (String, Vec<u32>) {
+    let mut text = "    var rest = i;\n    var at = 0u;\n    var inside = true;\n".to_string();
+    let mut params = vec![];
+    let mut add = |word: u32| {
+        params.push(word);
+        param(3 + params.len())
+    };
+    for (number, stride) in strides.iter().enumerate().rev() {
+        let axis = stride.axis;
+        // Division is slow, and most sizes are powers of two.
+        let size = axis.size as u32;
+        let (within, over) = if number == 0 {
+            ("rest".to_string(), "0u".to_string())
+        } else if size.is_power_of_two() {
+            (format!("rest & {}", add(size - 1)), format!("rest >> {}", add(size.ilog2())))
+        } else {
+            let size = add(size);
+            (format!("rest % {size}"), format!("rest / {size}"))
+        };
+        // Signed words by their bits.
+        let [start, step] = [axis.start, axis.step].map(|word| add(word as i32 as u32));
+        let (limit, apart) = (add(stride.limit as u32), add(stride.stride as u32));
+        writeln!(text, "    let s{number} = i32({start}) + i32({within}) * i32({step});").expect("a string");
+        writeln!(text, "    rest = {over};").expect("a string");
+        let position = if axis.dilation == 1 {
+            format!("s{number}")
+        } else {
+            let dilation = add(axis.dilation as u32);
+            writeln!(text, "    let d{number} = max(s{number}, 0) / i32({dilation});").expect("a string");
+            writeln!(text, "    inside = inside && d{number} * i32({dilation}) == s{number};")
+                .expect("a string");
+            format!("d{number}")
+        };
+        writeln!(text, "    inside = inside && u32({position}) < {limit};").expect("a string");
+        writeln!(text, "    at += u32({position}) * {apart};").expect("a string");
+    }
+    (text, params)
+}
