@@ -6,8 +6,9 @@ use unperturb_nets::{Architecture, Classifier, Form, Mode, Normalization, Scope,
 
 use super::{Case, Work, numbers};
 use crate::Failure;
-use crate::attack::projected_gradient::{Ascent, IMAGES, LABELS};
-use crate::attack::{Norm, ProjectedGradient};
+use crate::attack::projected_gradient::Ascent;
+use crate::attack::seeds::Seeds;
+use crate::attack::{IMAGES, LABELS, Norm, ProjectedGradient, victim};
 use crate::model::{NAME, classifier_specifications};
 use crate::passes::Passes;
 use crate::train::classifier::{Recipe, trace_update};
@@ -66,10 +67,11 @@ fn attack(session: &mut Session, batch: usize) -> Result<Ascent, EngineError> {
         restarts: 1,
         random_start: false,
     };
-    Ascent::compile(session, &attack, shape(batch), Passes::both(1), |g, images| {
-        let logits = CLASSIFIER.trace(&Scope::new(g, NAME, Mode::Evaluate), images).logits;
-        logits.cross_entropy(g.state_u32(LABELS, [batch]), 0.0)
-    })
+    let evaluate = victim::differentiate(session, shape(batch), Passes::both(1), |g, points| {
+        let logits = CLASSIFIER.trace(&Scope::new(g, NAME, Mode::Evaluate), points).logits;
+        (logits, logits.cross_entropy(g.state_u32(LABELS, [batch]), 0.0))
+    })?;
+    Ascent::compile(session, &attack, shape(batch), Seeds::Image, Box::new(evaluate))
 }
 
 fn update(session: &mut Session, batch: usize) -> Result<Program, Failure> {
@@ -116,7 +118,7 @@ mod tests {
         let mut session = Session::new(device);
         [
             evaluation(&mut session, batch).expect("compiles").launches(),
-            attack(&mut session, batch).expect("compiles").step().launches(),
+            attack(&mut session, batch).expect("compiles").launches(),
             update(&mut session, batch).expect("compiles").launches(),
         ]
     }

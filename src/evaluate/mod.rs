@@ -4,6 +4,9 @@ mod attacker;
 mod batches;
 mod defender;
 mod predictions;
+mod record;
+mod targets;
 
-pub use attacker::{Attacked, Attacker};
+pub use attacker::{Attacked, Attacker, StageOutcome};
 pub use defender::{Defended, Defender};
+pub use record::Keep;

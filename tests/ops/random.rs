@@ -80,9 +80,7 @@ fn counting_carries_within_each_row() {
         .exact()
         .tolerance(0.0)
         .build(|g, x| g.apply(Increment { first: 2 }, &[x[0]]))
-        .reference(|_| {
-            Array::new([3, 4], [9, 8, 8, 6, 1, 2, 0, 6, 3, 4, 0, 0].map(f64::from).to_vec())
-        })
+        .reference(|_| Array::new([3, 4], [9, 8, 8, 6, 1, 2, 0, 6, 3, 4, 0, 0].map(f64::from).to_vec()))
         .check();
 }
 
