@@ -81,7 +81,7 @@ fn ten_steps_of_pgd_are_the_same_images_on_both_runtimes() {
 
 #[test]
 fn ten_steps_of_reversal_are_the_same_images_on_both_runtimes() {
-    let images = attacked(&Device::cpu(), "pgd:steps=10");
+    let images = attacked(&Device::cpu(), "bim:steps=10");
     for defence in [
         "noise",
         "contrastive:steps=10",
