@@ -3,6 +3,7 @@
 use unperturb_engine::{Device, Session};
 
 use super::batches::{Prepared, fitting, padded};
+use super::look::{Clean, look};
 use super::predictions::predictions;
 use super::record::{Keep, Keeper, Record};
 use super::targets::Targets;
@@ -53,7 +54,7 @@ pub struct Attacker<'a> {
 /// Programs for one batch size.
 struct Ready {
     session: Session,
-    stage: Option<Compiled>,
+    stage: Compiled,
     query: Box<dyn Evaluate>,
 }
 
@@ -65,8 +66,6 @@ struct Pictures<'a> {
     size: [usize; 2],
 }
 
-/// A random defence gives itself away if its answers to the same pictures differ by more than this, of length 1.
-const RANDOM_ANSWERS: f32 = 1e-4;
 /// A black-box attack that breaks more than this share after the others says that their gradients are no use.
 const SUSPICIOUS: f64 = 0.002;
 
@@ -200,6 +199,15 @@ impl<'a> Attacker<'a> {
         self.batch
     }
 
+    /// What the victim says of the clean pictures.
+    fn look(&mut self, pictures: Pictures) -> Result<Clean, Failure> {
+        let expects_fixed = matches!(self.attack, Attack::AutoAttack(auto) if auto.version != Version::Rand);
+        let Pictures { images, size, .. } = pictures;
+        let (clean, batch) = look(self.device, self.victim, images, size, self.batch, expects_fixed)?;
+        self.batch = batch;
+        Ok(clean)
+    }
+
     /// Finds the batch size that fits into memory.
     fn fit(
         &mut self,
@@ -210,15 +218,15 @@ impl<'a> Attacker<'a> {
     ) -> Result<(), Failure> {
         let (batch, _) = fitting(self.device, count, self.batch, |largest| {
             let rows = padded(largest, self.batch);
-            ready.get(rows, || self.ready(Some(stage), [rows, size[0], size[1], 3])).map(drop)
+            ready.get(rows, || self.ready(stage, [rows, size[0], size[1], 3])).map(drop)
         })?;
         self.batch = batch;
         Ok(())
     }
 
-    fn ready(&self, stage: Option<&Stage>, shape: [usize; 4]) -> Result<Ready, Failure> {
+    fn ready(&self, stage: &Stage, shape: [usize; 4]) -> Result<Ready, Failure> {
         let mut session = Session::new(self.device);
-        let stage = stage.map(|stage| stage.compile(&mut session, self.victim, shape)).transpose()?;
+        let stage = stage.compile(&mut session, self.victim, shape)?;
         let query = self.victim.query(&mut session, shape)?;
         self.victim.load(&mut session)?;
         Ok(Ready { session, stage, query })
@@ -239,8 +247,7 @@ impl<'a> Attacker<'a> {
         let rows = padded(part.len(), self.batch);
         let length = size[0] * size[1] * 3;
         let Ready { session, stage: compiled, query } =
-            ready.get(rows, || self.ready(Some(stage), [rows, size[0], size[1], 3]))?;
-        let compiled = compiled.as_ref().expect("it was made with a stage");
+            ready.get(rows, || self.ready(stage, [rows, size[0], size[1], 3]))?;
         // What is missing to a full batch is filled with the first picture.
         let place = |row: usize| part.get(row).copied().unwrap_or(part[0]);
         let gather =
@@ -291,78 +298,6 @@ impl<'a> Attacker<'a> {
         }
         Ok(session.read(FLAT)?.iter().take(part.len()).filter(|flat| **flat != 0.0).count())
     }
-
-    /// What the victim says of the clean pictures.
-    fn look(&mut self, pictures: Pictures) -> Result<Clean, Failure> {
-        let Pictures { images, size, .. } = pictures;
-        let length = size[0] * size[1] * 3;
-        let mut ready = Prepared::on(self.device);
-        let (batch, ranges) = fitting(self.device, images.len() / length, self.batch, |largest| {
-            ready.get(largest, || self.ready(None, [largest, size[0], size[1], 3])).map(drop)
-        })?;
-        self.batch = batch;
-        let mut clean = Clean::default();
-        for range in ranges {
-            let count = range.len();
-            let Ready { session, query, .. } =
-                ready.get(count, || self.ready(None, [count, size[0], size[1], 3]))?;
-            session.write(POINT, &images[range.start * length..range.end * length])?;
-            let mut passes = Passes::default();
-            query.run(session, &mut passes)?;
-            let logits = session.read(LOGITS)?;
-            if clean.logits.is_empty() && self.expects_fixed_answers() {
-                clean.remark = random_answers(session, query.as_ref(), &logits, count, &mut passes)?;
-            }
-            clean.predicted.extend(predictions(&logits, count)?.iter().map(|found| found.0));
-            clean.logits.extend(logits);
-            clean.passes += passes * count as u64;
-        }
-        Ok(clean)
-    }
-
-    fn expects_fixed_answers(&self) -> bool {
-        matches!(self.attack, Attack::AutoAttack(auto) if auto.version != Version::Rand)
-    }
-}
-
-/// The victim's answers to clean pictures.
-#[derive(Default)]
-struct Clean {
-    logits: Vec<f32>,
-    predicted: Vec<u32>,
-    passes: Passes,
-    remark: Option<String>,
-}
-
-/// Asks four times more, and remarks if the answers differ.
-fn random_answers(
-    session: &mut Session,
-    query: &dyn Evaluate,
-    first: &[f32],
-    count: usize,
-    passes: &mut Passes,
-) -> Result<Option<String>, Failure> {
-    let unit = |logits: &[f32]| -> Vec<f32> {
-        let rows = logits.chunks_exact(logits.len() / count);
-        let scaled = rows.flat_map(|row| {
-            let length = row.iter().map(|x| x * x).sum::<f32>().sqrt() + 1e-10;
-            row.iter().map(move |x| x / length)
-        });
-        scaled.collect()
-    };
-    let first = unit(first);
-    for _ in 0..4 {
-        query.run(session, passes)?;
-        let again = unit(&session.read(LOGITS)?);
-        let rows = first.chunks_exact(first.len() / count).zip(again.chunks_exact(first.len() / count));
-        let distance =
-            |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
-        if rows.map(distance).any(|distance| distance > RANDOM_ANSWERS) {
-            let remark = "the defence answers at random: use autoattack:version=rand";
-            return Ok(Some(remark.to_string()));
-        }
-    }
-    Ok(None)
 }
 
 /// Remarks if a black-box attack breaks what gradients did not.

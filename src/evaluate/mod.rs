@@ -3,6 +3,7 @@
 mod attacker;
 mod batches;
 mod defender;
+mod look;
 mod predictions;
 mod record;
 mod targets;
