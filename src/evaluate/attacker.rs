@@ -66,6 +66,17 @@ struct Pictures<'a> {
     size: [usize; 2],
 }
 
+/// A stage among the others.
+#[derive(Clone, Copy)]
+struct StageRun<'a> {
+    /// Its number.
+    number: usize,
+    stage: &'a Stage,
+    rounds: &'a [Round],
+    /// Rounds of the stages before it.
+    before: usize,
+}
+
 /// A black-box attack that breaks more than this share after the others says that their gradients are no use.
 const SUSPICIOUS: f64 = 0.002;
 
@@ -133,43 +144,22 @@ impl<'a> Attacker<'a> {
         let keep = self.keep.clone();
         let mut keeper = Keeper::new(keep.as_ref());
         let mut outcomes: Vec<StageOutcome> = Vec::new();
-        let mut before = 0;
-        let mut told = 0;
+        let (mut before, mut told) = (0, 0);
         for (number, (stage, rounds)) in stages.iter().zip(&all).enumerate() {
             stage.objective_for(self.victim)?.1.into_iter().for_each(|remark| note(&mut record, remark));
-            let mut ready = Prepared::on(self.device);
-            if let Some(largest) = Some(record.pending(before + rounds.len() - 1).len()).filter(|n| *n > 0) {
-                self.fit(stage, largest, size, &mut ready)?;
-            }
-            let mut flat = 0;
-            for (round_number, round) in rounds.iter().enumerate() {
-                let counted = before + round_number;
-                for part in record.pending(counted).chunks(self.batch) {
-                    flat += self.run_part(
-                        (number, stage),
-                        (counted, round),
-                        part,
-                        pictures,
-                        &targets,
-                        &mut ready,
-                        &mut record,
-                    )?;
-                    keeper.keep(&mut record, false)?;
-                    let settled = record.settled(total);
-                    let heard = done(settled - told);
-                    told = settled;
-                    if let Err(failure) = heard {
-                        keeper.keep(&mut record, true)?;
-                        return Err(failure);
-                    }
-                }
-            }
+            let run = StageRun { number, stage, rounds, before };
+            let flat = self.run_stage(run, pictures, &targets, &mut record, |record| {
+                let settled = record.settled(total);
+                let heard = done(settled - told);
+                told = settled;
+                keeper.keep(record, heard.is_err())?;
+                heard
+            })?;
             if flat > 0 {
                 let name = stage.name();
-                note(
-                    &mut record,
-                    format!("{name} started at {flat} points without any gradient: it may be masked"),
-                );
+                let remark =
+                    format!("{name} started at {flat} points without any gradient: it may be masked");
+                note(&mut record, remark);
             }
             before += rounds.len();
             let unbroken = record.right_after(before);
@@ -179,12 +169,11 @@ impl<'a> Attacker<'a> {
         }
         done(labels.len() - told)?;
         let noted = record.noted.clone();
+        let chosen = |aim| (0..labels.len()).map(|i| targets.of(i, Target::Chosen(aim))).collect();
         Ok(Attacked {
             images: record.into_points(),
             targets: match all[0][0].target {
-                Target::Chosen(aim) => {
-                    Some((0..labels.len()).map(|i| targets.of(i, Target::Chosen(aim))).collect())
-                }
+                Target::Chosen(aim) => Some(chosen(aim)),
                 Target::Any | Target::Ranked(_) => None,
             },
             stages: outcomes,
@@ -216,7 +205,7 @@ impl<'a> Attacker<'a> {
         size: [usize; 2],
         ready: &mut Prepared<Ready>,
     ) -> Result<(), Failure> {
-        let (batch, _) = fitting(self.device, count, self.batch, |largest| {
+        let (batch, _) = fitting(self.device, count.min(self.batch), self.batch, |largest| {
             let rows = padded(largest, self.batch);
             ready.get(rows, || self.ready(stage, [rows, size[0], size[1], 3])).map(drop)
         })?;
@@ -230,6 +219,33 @@ impl<'a> Attacker<'a> {
         let query = self.victim.query(&mut session, shape)?;
         self.victim.load(&mut session)?;
         Ok(Ready { session, stage, query })
+    }
+
+    /// Runs the rounds of a stage, each on the pictures that are still pending, and tells at how many points there was no
+    /// gradient to start with. `after` hears of every batch.
+    fn run_stage(
+        &mut self,
+        run: StageRun,
+        pictures: Pictures,
+        targets: &Targets,
+        record: &mut Record,
+        mut after: impl FnMut(&mut Record) -> Result<(), Failure>,
+    ) -> Result<usize, Failure> {
+        let mut ready = Prepared::on(self.device);
+        let largest = record.pending(run.before + run.rounds.len() - 1).len();
+        if largest > 0 {
+            self.fit(run.stage, largest, pictures.size, &mut ready)?;
+        }
+        let mut flat = 0;
+        for (number, round) in run.rounds.iter().enumerate() {
+            let counted = (run.before + number, round);
+            for part in record.pending(counted.0).chunks(self.batch) {
+                let stage = (run.number, run.stage);
+                flat += self.run_part(stage, counted, part, pictures, targets, &mut ready, record)?;
+                after(record)?;
+            }
+        }
+        Ok(flat)
     }
 
     /// Runs one round on some pictures and takes note of what came out. Tells how many had no gradient at their start.
