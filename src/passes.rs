@@ -2,10 +2,11 @@
 
 use std::ops::{Add, AddAssign, Mul};
 
+use serde::{Deserialize, Serialize};
 use unperturb_engine::{EngineError, Program, Session};
 
 /// Passes through the nets, per image. An image that a net sees in several views or rotations passes several times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passes {
     /// Forward passes through the classifier.
     pub forwards: u64,

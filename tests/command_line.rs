@@ -12,7 +12,7 @@ fn wrong_use_is_status_2_and_one_sentence_on_standard_error() {
         (
             &["evaluate", "--data", "shapes", "--classifier", "c", "--attack", "pdg"][..],
             "unperturb: invalid value 'pdg' for '--attack <ATTACK>': there is no attack `pdg`: attacks are none, fgsm, \
-             bim, pgd.\n",
+             bim, pgd, cw, apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square, autoattack.\n",
         ),
         (
             &["repair", "a.png", "--classifier", "c", "--out", "r", "--defence", "rotation:eps=8/255"],

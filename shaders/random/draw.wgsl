@@ -1,8 +1,8 @@
-// draw: y[4 b + j] = DISTRIBUTION(philox4x32_10(counter, key))[j]
-//   counter = (b, stream, step low, step high), key = (seed low, seed high)
+// draw: y[r, 4 b + j] = DISTRIBUTION(philox4x32_10(counter, key))[j]
+//   counter = (b, stream, step low, step high), key = (seed low, seed high), both of row r's state
 // Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011), section 4.
-// One invocation per block b of four numbers, workgroups of 64.
-// Grid: ceil(ceil(elements/4)/64), folded into two axes. params: elements, stream.
+// One invocation per block b of four numbers of a row, workgroups of 64.
+// Grid: ceil(rows * ceil(row/4)/64), folded into two axes. params: row (its elements), rows, stream.
 @group(0) @binding(1) var<storage, read> state: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
@@ -88,13 +88,15 @@ fn normal_from(words: vec4<u32>) -> vec4<f32> {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-  let elements = params[0][0];
-  let block = folded(workgroup, grid) * 64u + lane;
-  let first = block * 4u;
-  if (first >= elements) { return; }
-  let counter = vec4(block, params[0][1], state[2], state[3]);
-  let numbers = DISTRIBUTION(philox4x32_10(counter, vec2(state[0], state[1])));
-  for (var j = 0u; j < 4u && first + j < elements; j++) {
-    y[first + j] = numbers[j];
+  let row = params[0][0];
+  let blocks = (row + 3u) / 4u;
+  let index = folded(workgroup, grid) * 64u + lane;
+  if (index >= blocks * params[0][1]) { return; }
+  let r = index / blocks;
+  let block = index % blocks;
+  let counter = vec4(block, params[0][2], state[4u * r + 2u], state[4u * r + 3u]);
+  let numbers = DISTRIBUTION(philox4x32_10(counter, vec2(state[4u * r], state[4u * r + 1u])));
+  for (var j = 0u; j < 4u && 4u * block + j < row; j++) {
+    y[r * row + 4u * block + j] = numbers[j];
   }
 }

@@ -5,7 +5,7 @@ use unperturb_nets::{Architecture, NetError, Weights};
 
 use super::steps::{classifier, shape};
 use super::{Case, Work, numbers};
-use crate::attack::projected_gradient::IMAGES;
+use crate::attack::IMAGES;
 use crate::model::{Model, classifier_specifications};
 use crate::passes::Passes;
 use crate::reversal::descent::Descent;

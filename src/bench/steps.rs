@@ -6,8 +6,9 @@ use unperturb_nets::{Architecture, Classifier, Mode, Normalization, Scope, Weigh
 
 use super::{Case, Work, numbers};
 use crate::Failure;
-use crate::attack::projected_gradient::{Ascent, IMAGES, LABELS};
-use crate::attack::{Norm, ProjectedGradient};
+use crate::attack::projected_gradient::Ascent;
+use crate::attack::seeds::Seeds;
+use crate::attack::{IMAGES, LABELS, Norm, ProjectedGradient, victim};
 use crate::model::{NAME, classifier_specifications};
 use crate::passes::Passes;
 use crate::train::classifier::{Recipe, trace_update};
@@ -64,10 +65,11 @@ fn attack(session: &mut Session, of: &Classifier, batch: usize) -> Result<Ascent
         restarts: 1,
         random_start: false,
     };
-    Ascent::compile(session, &attack, shape(batch), Passes::both(1), |g, images| {
-        let logits = of.trace(&Scope::new(g, NAME, Mode::Evaluate), images).logits;
-        logits.cross_entropy(g.state_u32(LABELS, [batch]), 0.0)
-    })
+    let evaluate = victim::differentiate(session, shape(batch), Passes::both(1), |g, points| {
+        let logits = of.trace(&Scope::new(g, NAME, Mode::Evaluate), points).logits;
+        (logits, logits.cross_entropy(g.state_u32(LABELS, [batch]), 0.0))
+    })?;
+    Ascent::compile(session, &attack, shape(batch), Seeds::Image, Box::new(evaluate))
 }
 
 fn update(session: &mut Session, of: Classifier, batch: usize) -> Result<Program, Failure> {
@@ -119,7 +121,7 @@ mod tests {
         let of = classifier(RESNET20);
         [
             evaluation(&mut session, &of, batch).expect("compiles").launches(),
-            attack(&mut session, &of, batch).expect("compiles").step().launches(),
+            attack(&mut session, &of, batch).expect("compiles").launches(),
             update(&mut session, of, batch).expect("compiles").launches(),
         ]
     }

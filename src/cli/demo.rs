@@ -6,6 +6,7 @@ use unperturb_nets::checkpoint::Checkpoint;
 use super::args::DemoArgs;
 use super::evaluate::Study;
 use super::interrupt::Interrupt;
+use super::kept::Kept;
 use super::progress::Progress;
 use super::{Error, Global, device, output};
 use crate::attack::Attack;
@@ -53,6 +54,7 @@ pub fn run(global: &Global, args: &DemoArgs) -> Result<(), Error> {
         seed: global.seed,
         progress: Progress::new(global.quiet),
         interrupt: Interrupt::install()?,
+        kept: Kept::default(),
     };
     let attack: Attack = ATTACK.parse()?;
     let defences = DEFENCES.parse::<Defences>()?.0;

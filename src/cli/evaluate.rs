@@ -7,6 +7,7 @@ use unperturb_engine::Device;
 
 use super::args::EvaluateArgs;
 use super::interrupt::Interrupt;
+use super::kept::Kept;
 use super::progress::Progress;
 use super::{Error, Global, device, inputs, output};
 use crate::Failure;
@@ -37,13 +38,18 @@ pub fn run(global: &Global, args: &EvaluateArgs) -> Result<(), Error> {
         seed: global.seed,
         progress: Progress::new(global.quiet),
         interrupt: Interrupt::install()?,
+        kept: Kept::new(args.resume.as_deref())?,
     };
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut remarks) = (Vec::new(), Vec::new());
     for attack in args.attacks() {
-        outcomes.extend(study.attacked(&attack, &args.defence.0)?.outcomes);
+        let under = study.attacked(&attack, &args.defence.0)?;
+        outcomes.extend(under.outcomes);
+        remarks.extend(under.remarks);
     }
-    let evaluation = study.evaluation("evaluate").with_outcomes(&outcomes)?;
-    output::both(global, &table::terminal(&evaluation), &evaluation)
+    let evaluation = Evaluation { remarks, ..study.evaluation("evaluate").with_outcomes(&outcomes)? };
+    output::both(global, &table::terminal(&evaluation), &evaluation)?;
+    study.kept.finish();
+    Ok(())
 }
 
 /// What stays the same for all rows of a table.
@@ -64,6 +70,8 @@ pub struct Study<'a> {
     pub progress: Progress,
     /// Whether to stop.
     pub interrupt: Interrupt,
+    /// Where attacks keep what they have reached.
+    pub kept: Kept,
 }
 
 /// All defences under one attack.
@@ -74,6 +82,8 @@ pub struct UnderAttack {
     pub defended: Vec<Defended>,
     /// The rows of the table.
     pub outcomes: Vec<Outcome>,
+    /// What a reader of the numbers should know, with the attack's name in front.
+    pub remarks: Vec<String>,
 }
 
 impl Study<'_> {
@@ -85,17 +95,22 @@ impl Study<'_> {
         let (images, labels) = inputs::all(self.data)?;
         let size = [self.data.height(), self.data.width()];
         let mut stage = self.progress.stage(&format!("attack {attack}"), labels.len() as u64, "images");
-        let mut attacker = Attacker::new(self.device, self.model, attack, self.batch, self.seed);
+        let mut attacker = Attacker::new(self.device, self.model, attack, self.batch, self.seed)
+            .keeping(self.kept.keep(attack, self.model, self.data, self.seed));
         let batch = attacker.batch();
         let attacked = attacker
             .attack(&images, &labels, size, |count| {
                 stage.advance(count as u64);
                 self.go_on()
             })
-            .map_err(stopped("cannot attack the pictures"))?;
+            .map_err(self.kept.stopped("cannot attack the pictures"))?;
         stage.note_some(device::smaller_batches(batch, attacker.batch()));
+        let remarks: Vec<String> =
+            attacked.remarks.iter().map(|remark| format!("{attack}: {remark}")).collect();
+        remarks.iter().for_each(|remark| stage.note(remark));
         stage.finish();
-        let mut under = UnderAttack { images: attacked.images, defended: Vec::new(), outcomes: Vec::new() };
+        let (images, defended, outcomes) = (attacked.images, Vec::new(), Vec::new());
+        let mut under = UnderAttack { images, defended, outcomes, remarks };
         for defence in defences {
             let what = format!("defence {defence} under attack {attack}");
             let mut stage = self.progress.stage(&what, labels.len() as u64, "images");
@@ -108,7 +123,7 @@ impl Study<'_> {
                     stage.advance(count as u64);
                     self.go_on()
                 })
-                .map_err(stopped("cannot repair the pictures"))?;
+                .map_err(self.kept.stopped("cannot repair the pictures"))?;
             stage.note_some(device::smaller_batches(batch, defender.batch()));
             stage.finish();
             let correct =
@@ -139,13 +154,5 @@ impl Study<'_> {
 
     fn go_on(&self) -> Result<(), Failure> {
         if self.interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
-    }
-}
-
-/// A stop that was asked for is no failure of what was being done.
-pub fn stopped(doing: &'static str) -> impl FnOnce(Failure) -> Error {
-    move |failure| match failure {
-        Failure::Stopped => Error::Interrupted(None),
-        other => Error::failed(doing)(other),
     }
 }

@@ -15,6 +15,7 @@ mod export;
 mod inputs;
 mod inspect;
 pub mod interrupt;
+mod kept;
 pub mod output;
 mod pictures;
 pub mod progress;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use unperturb_data::Picture;
 
 use super::args::RepairArgs;
-use super::evaluate::stopped;
 use super::interrupt::Interrupt;
+use super::kept::Kept;
 use super::progress::Progress;
 use super::{Error, Global, device, inputs, output, pictures};
 use crate::Failure;
@@ -37,7 +37,7 @@ pub fn run(global: &Global, args: &RepairArgs) -> Result<(), Error> {
             stage.advance(count as u64);
             if interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
         })
-        .map_err(stopped("cannot repair the pictures"))?;
+        .map_err(Kept::default().stopped("cannot repair the pictures"))?;
     stage.note_some(device::smaller_batches(batch, defender.batch()));
     stage.finish();
 

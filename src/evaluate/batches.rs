@@ -1,6 +1,5 @@
 //! How many pictures are run together.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use unperturb_engine::Device;
@@ -12,6 +11,12 @@ use crate::Failure;
 pub fn even(count: usize, most: usize) -> Vec<Range<usize>> {
     let batches = count.div_ceil(most.max(1));
     (0..batches).map(|b| b * count / batches..(b + 1) * count / batches).collect()
+}
+
+/// Into how many rows `count` pictures of a batch of at most `most` are put: the next multiple of an eighth, so that
+/// shrinking sets of pictures take few sizes, for each of which programs are compiled.
+pub fn padded(count: usize, most: usize) -> usize {
+    count.next_multiple_of(most.div_ceil(8)).min(most)
 }
 
 /// As [`even`], with `most` halved until `prepare` finds enough memory for the largest batch, if `device` has a limit.
@@ -38,16 +43,17 @@ pub fn fitting(
     }
 }
 
-/// What is compiled for each batch size that was met: the batches of [`even`] have two, in turn.
+/// What is compiled for each batch size that was met, as far as it is kept: the batches of [`even`] have two, in turn.
 pub struct Prepared<T> {
-    limited: bool,
-    by_size: HashMap<usize, T>,
+    kept: usize,
+    /// The last ones used, the latest at the end.
+    by_size: Vec<(usize, T)>,
 }
 
 impl<T> Prepared<T> {
     /// Nothing yet, for `device`. Where it has a limit only the last size is kept, as two would take twice the memory.
     pub fn on(device: &Device) -> Self {
-        Prepared { limited: device.limit().is_some(), by_size: HashMap::new() }
+        Prepared { kept: if device.limit().is_some() { 1 } else { 2 }, by_size: Vec::new() }
     }
 
     /// What `compile` made for batches of `size`, now or earlier.
@@ -59,13 +65,16 @@ impl<T> Prepared<T> {
         size: usize,
         compile: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<&mut T, Failure> {
-        if !self.by_size.contains_key(&size) {
-            if self.limited {
-                self.by_size.clear();
+        let found = match self.by_size.iter().position(|(known, _)| *known == size) {
+            Some(place) => self.by_size.remove(place),
+            None => {
+                // Before the new one takes its memory.
+                self.by_size.drain(..(self.by_size.len() + 1).saturating_sub(self.kept));
+                (size, compile()?)
             }
-            self.by_size.insert(size, compile()?);
-        }
-        Ok(self.by_size.get_mut(&size).expect("it is there by now"))
+        };
+        self.by_size.push(found);
+        Ok(&mut self.by_size.last_mut().expect("it was pushed just now").1)
     }
 }
 
@@ -108,10 +117,19 @@ mod tests {
         assert_eq!(fitted(64, 1000, 64).0, 64);
         assert_eq!(fitted(20, 1000, 64), (16, even(1000, 16)));
         assert_eq!(fitted(20, 30, 64), (15, even(30, 15)));
-        assert_eq!(fitted(0, 0, 64).1, []);
+        assert!(fitted(0, 0, 64).1.is_empty());
         assert!(fitting(&limited, 10, 4, prepare(0)).unwrap_err().is_out_of_memory());
         // Without a limit nothing is changed behind the caller's back.
         assert!(fitting(&Device::cpu(), 1000, 64, prepare(20)).is_err());
+    }
+
+    #[test]
+    fn few_sizes_hold_any_number() {
+        let mut sizes: Vec<usize> = (1..=100).map(|count| padded(count, 100)).collect();
+        assert!(sizes.iter().enumerate().all(|(i, rows)| (i + 1..i + 14).contains(rows)), "{sizes:?}");
+        sizes.dedup();
+        assert_eq!(sizes, [13, 26, 39, 52, 65, 78, 91, 100]);
+        assert_eq!([padded(1, 1), padded(3, 3), padded(2, 3)], [1, 3, 2]);
     }
 
     #[test]

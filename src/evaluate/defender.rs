@@ -8,7 +8,7 @@ use unperturb_engine::{Device, Graph, Session};
 use super::batches::{Prepared, fitting};
 use super::predictions::predictions;
 use crate::Failure;
-use crate::attack::projected_gradient::IMAGES;
+use crate::attack::IMAGES;
 use crate::model::Model;
 use crate::passes::{Counted, Passes};
 use crate::reversal::Defence;

@@ -3,7 +3,11 @@
 mod attacker;
 mod batches;
 mod defender;
+mod look;
 mod predictions;
+mod record;
+mod targets;
 
-pub use attacker::{Attacked, Attacker};
+pub use attacker::{Attacked, Attacker, StageOutcome};
 pub use defender::{Defended, Defender};
+pub use record::Keep;

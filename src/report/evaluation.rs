@@ -26,6 +26,9 @@ pub struct Evaluation {
     pub rows: Vec<Row>,
     /// Every two defences under every attack, on the same images.
     pub paired: Vec<Paired>,
+    /// What a reader of the numbers should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// The images that were evaluated.
@@ -211,6 +214,7 @@ impl Evaluation {
             classifier,
             rows: Vec::new(),
             paired: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use unperturb_engine::ops::random::Random;
 use unperturb_engine::{EngineError, Graph, Session, Value};
 
 use super::{Combine, Objective, Reversal};
-use crate::attack::projected_gradient::{IMAGES, within_range};
+use crate::attack::IMAGES;
 use crate::model::Model;
 use crate::passes::{Counted, Passes};
 use crate::task::Task;
@@ -77,6 +77,12 @@ impl Descent {
             steps => (0..self.count).try_for_each(|k| steps[k % steps.len()].run(session, 1, passes)),
         }
     }
+}
+
+/// A perturbation that keeps `images + perturbation` in [0, 1]. Images lie in [0, 1] themselves, so it only gets shorter
+/// and stays in its ball.
+fn within_range<'g>(images: Value<'g>, perturbation: Value<'g>) -> Value<'g> {
+    (images + perturbation).clamp(0.0, 1.0) - images
 }
 
 fn start(session: &mut Session, noise: f32, shape: [usize; 4]) -> Result<Counted, EngineError> {

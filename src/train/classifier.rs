@@ -9,8 +9,9 @@ use super::parts::{self, Update};
 use super::snapshot::Settings;
 use super::trainer::{self, Course, Keep, LEARNING_RATE, Next, Report, Trainer};
 use crate::Failure;
-use crate::attack::ProjectedGradient;
-use crate::attack::projected_gradient::{self, Ascent, IMAGES, LABELS, PERTURBATION};
+use crate::attack::projected_gradient::Ascent;
+use crate::attack::seeds::Seeds;
+use crate::attack::{IMAGES, LABELS, POINT, ProjectedGradient, RANDOM, victim};
 use crate::model::{Model, NAME, classifier_specifications};
 use crate::passes::Passes;
 
@@ -73,9 +74,7 @@ pub fn train(
         None => Weights::initial(&specifications, recipe.seed),
     };
     first.load(&mut session, NAME, &specifications)?;
-    let random = ascent.iter().flat_map(|_| {
-        session.has(projected_gradient::RANDOM).then(|| projected_gradient::RANDOM.to_string())
-    });
+    let random = ascent.iter().flat_map(|_| session.has(RANDOM).then(|| RANDOM.to_string()));
     let mut trainer = Trainer {
         random: random.collect(),
         session,
@@ -119,11 +118,12 @@ fn compile(
         .as_ref()
         .map(|attack| {
             // As in the published recipes the attack sees batch statistics, like the update.
-            Ascent::compile(&mut session, attack, shape, Passes::default(), |g, images| {
+            let evaluate = victim::differentiate(&mut session, shape, Passes::default(), |g, points| {
                 let scope = Scope::new(g, NAME, Mode::BatchStatistics);
-                let labels = g.state_u32(LABELS, [shape[0]]);
-                recipe.classifier.trace(&scope, images).logits.cross_entropy(labels, 0.0)
-            })
+                let logits = recipe.classifier.trace(&scope, points).logits;
+                (logits, logits.cross_entropy(g.state_u32(LABELS, [shape[0]]), 0.0))
+            })?;
+            Ascent::compile(&mut session, attack, shape, Seeds::Batch, Box::new(evaluate))
         })
         .transpose()?;
     let update = Update::compile(
@@ -185,7 +185,7 @@ fn trace_gradients<'g>(
 ) -> Result<Vec<Parameter<'g>>, Failure> {
     let images = g.state(IMAGES, shape);
     let labels = g.state_u32(LABELS, [shape[0]]);
-    let seen = if recipe.attack.is_some() { images + g.state(PERTURBATION, shape) } else { images };
+    let seen = if recipe.attack.is_some() { g.state(POINT, shape) } else { images };
     let scope = Scope::new(g, NAME, Mode::Train);
     let logits = recipe.classifier.trace(&scope, seen).logits;
     let loss = logits.cross_entropy(labels, recipe.label_smoothing).mean_all();

@@ -11,7 +11,7 @@ use super::parts::{self, Update};
 use super::snapshot::Settings;
 use super::trainer::{self, Course, Keep, LEARNING_RATE, Next, Report, Trainer};
 use crate::Failure;
-use crate::attack::projected_gradient::IMAGES;
+use crate::attack::IMAGES;
 use crate::model::Model;
 use crate::task::Task;
 use crate::task::losses::{self, Contrast};

@@ -11,7 +11,7 @@ use unperturb_nets::Scope;
 use super::parts::Update;
 use super::snapshot::{self, Position, Settings};
 use crate::Failure;
-use crate::attack::projected_gradient::{IMAGES, LABELS};
+use crate::attack::{IMAGES, LABELS};
 
 /// The state of the learning rate, one number, which the host writes before each update.
 pub const LEARNING_RATE: &str = "learning rate";

@@ -6,13 +6,16 @@ use crate::{ATTACK, EVALUATE, REPAIR, furnished, words};
 fn attacks_and_their_options() {
     let place = furnished();
     for (attack, problem) in [
-        ("pdg", "there is no attack `pdg`: attacks are none, fgsm, bim, pgd"),
-        ("pgd:iters=3", "`pgd` has no option `iters`: it has norm, eps, step, steps, restarts"),
+        (
+            "pdg",
+            "there is no attack `pdg`: attacks are none, fgsm, bim, pgd, cw, apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square, autoattack",
+        ),
+        ("pgd:iters=3", "`pgd` has no option `iters`: it has norm, eps, step, steps, restarts, loss, target"),
         ("pgd:eps=-8/255", "`eps=-8/255` of `pgd` cannot be read: expected a number that is not negative"),
         ("pgd:eps=nan", "`eps=nan` of `pgd` cannot be read: expected a number such as 0.5 or 8/255"),
         ("pgd:eps=1e99", "`eps=1e99` of `pgd` cannot be read: expected a number such as 0.5 or 8/255"),
         ("fgsm:eps=8/0", "`eps=8/0` of `fgsm` cannot be read: a fraction cannot be over zero"),
-        ("pgd:norm=l1", "`norm=l1` of `pgd` cannot be read: expected linf or l2"),
+        ("pgd:norm=l3", "`norm=l3` of `pgd` cannot be read: expected linf or l2 or l1"),
         ("bim:steps=0", "`bim` cannot run like this: `steps` must be at least 1"),
         ("pgd:steps=0", "`pgd` cannot run like this: `steps` must be at least 1"),
         ("pgd:steps=1.5", "`steps=1.5` of `pgd` cannot be read: expected a whole number"),

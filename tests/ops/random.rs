@@ -49,6 +49,41 @@ fn uniform_numbers_have_the_same_bits_everywhere() {
     }
 }
 
+/// Each row of a tensor is what a tensor of one row draws from that row's state: the rows beside it do not matter.
+#[test]
+fn rows_draw_from_states_of_their_own() {
+    const STATES: [[u32; 4]; 3] = [[7, 0, 4, 1], [7, 0, 4, 2], [9, 1, 0, 1]];
+    // A row of 67 ends within a block of four.
+    let unit = |row: usize, i: usize| {
+        let [low, high, step, image] = STATES[row];
+        let words = philox4x32_10([(i / 4) as u32, 3, step, image], [low, high]);
+        f64::from(words[i % 4] >> 8) / f64::from(1 << 24)
+    };
+    Case::new("uniform by row")
+        .input(Input::integers([3, 4], STATES.as_flattened()))
+        .without_gradient()
+        .exact()
+        .tolerance(0.0)
+        .build(|g, x| {
+            let draw = Draw { distribution: Distribution::Uniform, stream: 3, shape: [3, 67].into() };
+            g.apply(draw, &[x[0]])
+        })
+        .reference(move |_| Array::new([3, 67], (0..3 * 67).map(|i| unit(i / 67, i % 67)).collect()))
+        .check();
+}
+
+#[test]
+fn counting_carries_within_each_row() {
+    Case::new("increment by row")
+        .input(Input::integers([3, 4], &[9, 8, 7, 6, 1, 2, !0, 5, 3, 4, !0, !0]))
+        .without_gradient()
+        .exact()
+        .tolerance(0.0)
+        .build(|g, x| g.apply(Increment { first: 2 }, &[x[0]]))
+        .reference(|_| Array::new([3, 4], [9, 8, 8, 6, 1, 2, 0, 6, 3, 4, 0, 0].map(f64::from).to_vec()))
+        .check();
+}
+
 /// The first known answer of Random123: counter and key of zeros.
 #[test]
 fn the_kernels_give_the_known_answer() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use unperturb::attack::projected_gradient::IMAGES;
+use unperturb::attack::IMAGES;
 use unperturb::model::Model;
 use unperturb_data::{Batches, OpenOptions, Split, open_with};
 use unperturb_engine::{Device, Graph, Session};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use unperturb::attack::projected_gradient::IMAGES;
+use unperturb::attack::IMAGES;
 use unperturb::train::parts::Update;
 use unperturb::train::snapshot::{Position, Settings, beside};
 use unperturb::train::trainer::{Course, Keep, LEARNING_RATE, Next, Trainer, observe};

@@ -75,9 +75,14 @@ pub struct EvaluateArgs {
     pub tasks: Option<PathBuf>,
 
     /// Attacks, comma-separated or one per --attack, besides the clean images: fgsm, bim,
-    /// pgd:norm=linf,eps=8/255,step=2/255,steps=20,restarts=1
+    /// pgd:norm=linf,eps=8/255,step=2/255,steps=20,restarts=1,loss=ce,target=any, cw, apgd-ce, apgd-dlr,
+    /// apgd-t, fab, fab-t, square, autoattack:version=standard,norm=linf,eps=8/255
     #[arg(long, value_name = "ATTACK", default_value = "pgd")]
     pub attack: Vec<Attacks>,
+
+    /// Keep what attacks have reached in DIR, and go on from what is there of an interrupted run
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
 
     /// Defences, comma-separated: none, noise, contrastive, rotation, inpainting,
     /// multi-task:eps=16/255,step=2/255,steps=40,views=2,combine=alternate
@@ -124,9 +129,14 @@ pub struct AttackArgs {
     #[command(flatten)]
     pub net: NetArgs,
 
-    /// fgsm, bim, pgd, with options: pgd:norm=linf,eps=8/255,step=2/255,steps=20,restarts=1
+    /// fgsm, bim, pgd, cw, apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square, autoattack, with options:
+    /// pgd:norm=linf,eps=8/255,step=2/255,steps=20,restarts=1,loss=ce,target=any
     #[arg(long, value_name = "ATTACK", default_value = "pgd")]
     pub attack: Attack,
+
+    /// Keep what the attack has reached in DIR, and go on from what is there of an interrupted run
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
 
     /// The safetensors file to write: clean and attacked images, labels and predictions
     #[arg(long, value_name = "FILE")]

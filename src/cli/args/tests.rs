@@ -122,7 +122,7 @@ fn wrong_use_is_one_line_that_says_what_to_do() {
         (
             "unperturb attack --data d --classifier c --out o --attack pgd:iters=3",
             "invalid value 'pgd:iters=3' for '--attack <ATTACK>': `pgd` has no option `iters`: it has norm, eps, \
-             step, steps, restarts",
+             step, steps, restarts, loss, target",
         ),
         (
             "unperturb train classifier --data d --out o --recipe trades",

@@ -135,5 +135,5 @@ fn an_attack_labels_itself() {
     let attack: crate::attack::Attack = "pgd:steps=50".parse().unwrap();
     let label = Label::from(&attack);
     assert_eq!(label.short, "pgd:steps=50");
-    assert_eq!(label.full, "pgd:norm=linf,eps=8/255,step=2/255,steps=50,restarts=1");
+    assert_eq!(label.full, "pgd:norm=linf,eps=8/255,step=2/255,steps=50,restarts=1,loss=ce,target=any");
 }

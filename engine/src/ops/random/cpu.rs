@@ -12,9 +12,7 @@ const TASK: usize = 4096;
 const STEP: f32 = 1.0 / (1 << 24) as f32;
 
 pub(super) fn draw(draw: &Draw, mut buffers: Buffers) {
-    let &[seed_low, seed_high, step_low, step_high] = buffers.inputs[0] else {
-        unreachable!("shape inference demands four words")
-    };
+    let states = buffers.inputs[0];
     let numbers = match draw.distribution {
         Distribution::Uniform => |words: [u32; 4]| words.map(|word| (word >> 8) as f32 * STEP),
         Distribution::Normal => |[a, b, c, d]: [u32; 4]| {
@@ -23,21 +21,30 @@ pub(super) fn draw(draw: &Draw, mut buffers: Buffers) {
         },
     };
     let (_, output) = buffers.f32();
-    output.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
-        for (index, result) in chunk.chunks_mut(4).enumerate() {
-            let block = (task * (TASK / 4) + index) as u32;
-            let words = philox4x32_10([block, draw.stream, step_low, step_high], [seed_low, seed_high]);
-            result.copy_from_slice(&numbers(words)[..result.len()]);
-        }
+    if output.is_empty() {
+        return;
+    }
+    let row = output.len() / (states.len() / 4);
+    output.par_chunks_mut(row).zip(states.par_chunks_exact(4)).for_each(|(row, state)| {
+        let &[seed_low, seed_high, step_low, step_high] = state else { unreachable!("chunks of four words") };
+        row.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
+            for (index, result) in chunk.chunks_mut(4).enumerate() {
+                let block = (task * (TASK / 4) + index) as u32;
+                let words = philox4x32_10([block, draw.stream, step_low, step_high], [seed_low, seed_high]);
+                result.copy_from_slice(&numbers(words)[..result.len()]);
+            }
+        });
     });
 }
 
-pub(super) fn increment(increment: &Increment, buffers: Buffers) {
+pub(super) fn increment(increment: &Increment, width: usize, buffers: Buffers) {
     buffers.output.copy_from_slice(buffers.inputs[0]);
-    for word in &mut buffers.output[increment.first..] {
-        *word = word.wrapping_add(1);
-        if *word != 0 {
-            break;
+    for row in buffers.output.chunks_exact_mut(width) {
+        for word in &mut row[increment.first..] {
+            *word = word.wrapping_add(1);
+            if *word != 0 {
+                break;
+            }
         }
     }
 }

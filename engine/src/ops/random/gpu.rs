@@ -5,7 +5,8 @@ use crate::runtime::gpu::{Binding, Launch, Lowered};
 
 const WORKGROUP: usize = 64;
 
-pub(super) fn draw(draw: &Draw, elements: usize) -> Lowered {
+pub(super) fn draw(draw: &Draw, rows: usize, elements: usize) -> Lowered {
+    let row = elements / rows.max(1);
     let distribution = match draw.distribution {
         Distribution::Uniform => "uniform_from",
         Distribution::Normal => "normal_from",
@@ -15,17 +16,18 @@ pub(super) fn draw(draw: &Draw, elements: usize) -> Lowered {
         label: "draw",
         source: template.replace("DISTRIBUTION", distribution).into(),
         bindings: vec![Binding::read_input(0), Binding::write_output()],
-        params: vec![elements as u32, draw.stream],
-        workgroups: elements.div_ceil(4).div_ceil(WORKGROUP),
+        params: vec![row as u32, rows as u32, draw.stream],
+        workgroups: (rows * row.div_ceil(4)).div_ceil(WORKGROUP),
     })
 }
 
-pub(super) fn increment(increment: &Increment, words: usize) -> Lowered {
+pub(super) fn increment(increment: &Increment, width: usize, words: usize) -> Lowered {
+    let rows = words / width.max(1);
     Lowered::single(Launch {
         label: "increment",
         source: include_str!("../../../../shaders/random/increment.wgsl").into(),
         bindings: vec![Binding::read_input(0), Binding::write_output()],
-        params: vec![words as u32, increment.first as u32],
-        workgroups: 1,
+        params: vec![width as u32, rows as u32, increment.first as u32],
+        workgroups: rows.div_ceil(WORKGROUP),
     })
 }

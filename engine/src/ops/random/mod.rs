@@ -28,7 +28,8 @@ pub enum Distribution {
     Normal,
 }
 
-/// Draws a tensor of random `f32` from the state `[seed low, seed high, step low, step high]`.
+/// Draws a tensor of random `f32` from the state `[seed low, seed high, step low, step high]`, or each of its rows
+/// from a row of such states: then positions count from the start of the row, whatever stands beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draw {
     /// How they are distributed.
@@ -39,8 +40,8 @@ pub struct Draw {
     pub shape: Shape,
 }
 
-/// Adds one to the integer whose least significant word is word `first` of a `u32` tensor, carrying
-/// into the words after it.
+/// Adds one to the integer whose least significant word is word `first` of each row (the last axis) of a `u32`
+/// tensor, carrying into the words of the row after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Increment {
     /// The least significant word.
@@ -77,6 +78,13 @@ impl<'g> Random<'g> {
     #[track_caller]
     pub fn new(graph: &'g Graph, name: impl Into<String>) -> Self {
         Random { state: graph.state_u32(name, [4]) }
+    }
+
+    /// Draws each of the `rows` of a tensor from the state of its own, a row of the `u32` tensor `[rows, 4]` called
+    /// `name`: what a row gets does not depend on the rows beside it.
+    #[track_caller]
+    pub fn per_row(graph: &'g Graph, name: impl Into<String>, rows: usize) -> Self {
+        Random { state: graph.state_u32(name, [rows, 4]) }
     }
 
     /// What the host writes to the state to begin the numbers of `seed`.
@@ -134,8 +142,9 @@ impl Operation for Draw {
 
     fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
         super::expect_inputs(inputs, 1)?;
-        if inputs[0] != Type::u32([4]) {
-            return Err("it draws from a state of four u32 words".into());
+        let rows = self.shape.first().copied().unwrap_or(1);
+        if inputs[0] != Type::u32([4]) && inputs[0] != Type::u32([rows, 4]) {
+            return Err("it draws from a state of four u32 words, or from one for each row".into());
         }
         Ok(Type::f32(self.shape.clone()))
     }
@@ -149,7 +158,7 @@ impl Operation for Draw {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::draw(self, signature.output.words())
+        gpu::draw(self, signature.inputs[0].words() / 4, signature.output.words())
     }
 }
 
@@ -161,7 +170,7 @@ impl Operation for Increment {
     fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
         super::expect_inputs(inputs, 1)?;
         let ty = &inputs[0];
-        if ty.dtype != DType::U32 || self.first >= ty.words() {
+        if ty.dtype != DType::U32 || self.first >= ty.shape.last().copied().unwrap_or(1) {
             return Err(format!("there is no u32 word {} to count in", self.first));
         }
         Ok(ty.clone())
@@ -171,11 +180,16 @@ impl Operation for Increment {
         vec![None]
     }
 
-    fn cpu(&self, _: &Signature, buffers: Buffers) {
-        cpu::increment(self, buffers);
+    fn cpu(&self, signature: &Signature, buffers: Buffers) {
+        cpu::increment(self, width(signature), buffers);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::increment(self, signature.output.words())
+        gpu::increment(self, width(signature), signature.output.words())
     }
+}
+
+/// Words of a row of the result.
+fn width(signature: &Signature) -> usize {
+    signature.output.shape.last().copied().unwrap_or(1)
 }
