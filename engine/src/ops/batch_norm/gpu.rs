@@ -74,7 +74,8 @@ impl Reduction {
 
     /// All ways to run it, the likely best first.
     pub fn variants(&self, extent: Extent, abilities: &Abilities) -> Vec<Variant> {
-        let lanes = abilities.has_lanes().then(|| self.lanes(extent)).flatten();
+        let lanes =
+            abilities.has_lanes_for(extent.rows * extent.channels).then(|| self.lanes(extent)).flatten();
         Variant::all(lanes, vec![], self.lower(extent), abilities)
     }
 

@@ -79,7 +79,8 @@ impl Operation for Elementwise {
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        let lanes = abilities.has_lanes().then(|| lanes::lower(&self.code, signature)).flatten();
+        let words = signature.inputs.iter().chain([&signature.output]).map(Type::words).sum();
+        let lanes = abilities.has_lanes_for(words).then(|| lanes::lower(&self.code, signature)).flatten();
         Variant::all(lanes, vec![], gpu::lower(&self.code, signature), abilities)
     }
 }

@@ -3,7 +3,7 @@
 use super::adapters::AdapterKind;
 use super::choices::Subject;
 use super::device::GpuDevice;
-use super::launch::Lowered;
+use super::launch::{Lowered, MAX_WINDOW};
 use crate::error::EngineError;
 use crate::graph::Graph;
 use crate::ops::{Op, Signature, blocks};
@@ -36,6 +36,9 @@ pub(super) enum Pick {
 /// The variant that runs on every adapter.
 pub const PORTABLE: &str = "portable";
 
+/// Windows that an operation is worth so many launches for.
+const MOST_WINDOWS: usize = 8192;
+
 /// The variant for software drivers whose subgroups are 8 lanes of a vector.
 pub const LANES: &str = "lanes";
 
@@ -50,7 +53,7 @@ impl Variant {
         Variant { name: PORTABLE, lowered, contends: true }
     }
 
-    /// The variant for adapters that have lanes, see [`Abilities::has_lanes`].
+    /// The variant for adapters that have lanes, see [`Abilities::has_lanes_for`].
     pub fn lanes(lowered: Lowered) -> Self {
         Variant { name: LANES, lowered, contends: true }
     }
@@ -94,9 +97,10 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// A workgroup of 8 is one vector of a CPU, whose lanes exchange values for next to nothing.
-    pub fn has_lanes(&self) -> bool {
-        self.software && self.subgroup == Some(8)
+    /// Whether a workgroup of 8 is one vector of a CPU, whose lanes exchange values for next to nothing, and so many
+    /// words are not too much for kernels that are launched for each window of them.
+    pub fn has_lanes_for(&self, words: usize) -> bool {
+        self.software && self.subgroup == Some(8) && words <= MOST_WINDOWS * MAX_WINDOW
     }
 
     /// What a device can do.
