@@ -25,7 +25,7 @@ pub(super) fn case(batch: usize) -> Case {
         let weights = Weights::initial(&classifier_specifications(&CLASSIFIER), 0);
         let model = Model::new(CLASSIFIER, weights, "first weights")?;
         let nets = first_nets(&reversal, &model)?;
-        let descent = Descent::compile(session, &reversal, &model, &nets, shape(batch))?;
+        let descent = Descent::compile(session, &reversal, &model, &nets, IMAGES, shape(batch))?;
         model.load(session)?;
         session.write(IMAGES, &numbers(shape(batch).iter().product()))?;
         Ok(Box::new(move |session, count| {

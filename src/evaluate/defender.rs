@@ -139,9 +139,9 @@ impl Compiled {
         let mut session = Session::new(device);
         let descent = match defence {
             Defence::None => None,
-            Defence::Noise { epsilon } => Some(Descent::noise(&mut session, epsilon.value(), shape)?),
+            Defence::Noise { epsilon } => Some(Descent::noise(&mut session, epsilon.value(), IMAGES, shape)?),
             Defence::Reversal(reversal) => {
-                Some(Descent::compile(&mut session, reversal, model, nets, shape)?)
+                Some(Descent::compile(&mut session, reversal, model, nets, IMAGES, shape)?)
             }
         };
         let g = Graph::new();
