@@ -63,6 +63,11 @@ impl<'a> Defender<'a> {
         Defender { device, model, nets, defence, batch, seed, compiled: Prepared::on(device) }
     }
 
+    /// Draws other random numbers from now on.
+    pub fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
     /// Repairs and classifies `images` `[n, h, w, 3]`. `done` hears of every batch how many pictures it
     /// had.
     ///

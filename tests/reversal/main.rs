@@ -1,5 +1,6 @@
 //! Reversals, on the built-in nets and the CPU runtime.
 
+mod adaptive;
 mod steps;
 
 use std::path::Path;
