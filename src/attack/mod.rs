@@ -8,6 +8,7 @@ pub mod apgd;
 pub mod ball;
 pub mod fab;
 pub mod loss;
+mod plane;
 pub mod projected_gradient;
 pub mod seeds;
 mod spec;

@@ -13,10 +13,10 @@ use super::projected_gradient::Ascent;
 use super::seeds::Seeds;
 use super::square::{self, RandomSearch};
 use super::victim::Averaged;
-use super::{ATTACKED, Aim, Attack, Objective, POINT, Victim};
+use super::{ATTACKED, Aim, Attack, Norm, Objective, POINT, Victim};
 use crate::Failure;
 use crate::passes::Passes;
-use crate::spec::Options;
+use crate::spec::{Magnitude, Options};
 
 /// One attack of those that run in turn.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,22 +172,22 @@ impl Stage {
         if let Some(steps) = self.attack.projected_gradient() {
             let evaluate = victim.differentiate(session, shape, objective)?;
             let ascent = Ascent::compile(session, &steps, shape, Seeds::Image, evaluate)?;
-            return Ok(Compiled::Ascent(ascent));
+            return Ok(Compiled::Ascent(Box::new(ascent)));
         }
         match &self.attack {
             Attack::ApgdCe(apgd) | Attack::ApgdDlr(apgd) => {
-                let bound = Bound { norm: apgd.norm, epsilon: apgd.epsilon.value() };
+                let bound = bound(apgd.norm, apgd.epsilon);
                 let options = apgd::Options { bound, steps: apgd.steps, rho: apgd.rho.value() };
                 auto_pgd(session, victim, shape, objective, options, apgd.eot)
             }
             Attack::ApgdT(apgd) => {
-                let bound = Bound { norm: apgd.norm, epsilon: apgd.epsilon.value() };
+                let bound = bound(apgd.norm, apgd.epsilon);
                 let options = apgd::Options { bound, steps: apgd.steps, rho: apgd.rho.value() };
                 auto_pgd(session, victim, shape, objective, options, apgd.eot)
             }
             Attack::Fab(fab) | Attack::FabT(fab) => {
                 let options = fab::Options {
-                    bound: Bound { norm: fab.norm, epsilon: fab.epsilon.value() },
+                    bound: bound(fab.norm, fab.epsilon),
                     steps: fab.steps,
                     alpha: fab.alpha.value(),
                     eta: fab.eta.value(),
@@ -198,17 +198,22 @@ impl Stage {
                 let query = victim.query(session, shape)?;
                 let boundary =
                     Boundary::compile(session, options, shape, classes, targeted, differentiate, query)?;
-                Ok(Compiled::Boundary(boundary))
+                Ok(Compiled::Boundary(Box::new(boundary)))
             }
             Attack::Square(square) => {
-                let bound = Bound { norm: square.norm, epsilon: square.epsilon.value() };
+                let bound = bound(square.norm, square.epsilon);
                 let options = square::Options { bound, queries: square.queries, p: square.p.value() };
                 let query = victim.query(session, shape)?;
-                Ok(Compiled::Search(RandomSearch::compile(session, options, shape, classes, query)?))
+                let search = RandomSearch::compile(session, options, shape, classes, query)?;
+                Ok(Compiled::Search(Box::new(search)))
             }
             other => unreachable!("{other} is no stage of its own"),
         }
     }
+}
+
+fn bound(norm: Norm, epsilon: Magnitude) -> Bound {
+    Bound { norm, epsilon: epsilon.value() }
 }
 
 fn auto_pgd(
@@ -221,19 +226,20 @@ fn auto_pgd(
 ) -> Result<Compiled, Failure> {
     let once = victim.differentiate(session, shape, objective)?;
     let evaluate = Averaged::of(once, eot, session, shape)?;
-    Ok(Compiled::AutoPgd(AutoPgd::compile(session, options, shape, victim.classes(), evaluate)?))
+    let apgd = AutoPgd::compile(session, options, shape, victim.classes(), evaluate)?;
+    Ok(Compiled::AutoPgd(Box::new(apgd)))
 }
 
 /// A stage, compiled.
 pub enum Compiled {
     /// Steps of a fixed length.
-    Ascent(Ascent),
+    Ascent(Box<Ascent>),
     /// Auto-PGD.
-    AutoPgd(AutoPgd),
+    AutoPgd(Box<AutoPgd>),
     /// FAB.
-    Boundary(Boundary),
+    Boundary(Box<Boundary>),
     /// Square Attack.
-    Search(RandomSearch),
+    Search(Box<RandomSearch>),
 }
 
 impl Compiled {

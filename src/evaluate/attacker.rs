@@ -3,6 +3,7 @@
 use unperturb_engine::{Device, Session};
 
 use super::batches::{Prepared, fitting, padded};
+use super::look::{Clean, look};
 use super::predictions::predictions;
 use super::record::{Keep, Keeper, Record};
 use super::targets::Targets;
@@ -53,7 +54,7 @@ pub struct Attacker<'a> {
 /// Programs for one batch size.
 struct Ready {
     session: Session,
-    stage: Option<Compiled>,
+    stage: Compiled,
     query: Box<dyn Evaluate>,
 }
 
@@ -65,8 +66,17 @@ struct Pictures<'a> {
     size: [usize; 2],
 }
 
-/// A random defence gives itself away if its answers to the same pictures differ by more than this, of length 1.
-const RANDOM_ANSWERS: f32 = 1e-4;
+/// A stage among the others.
+#[derive(Clone, Copy)]
+struct StageRun<'a> {
+    /// Its number.
+    number: usize,
+    stage: &'a Stage,
+    rounds: &'a [Round],
+    /// Rounds of the stages before it.
+    before: usize,
+}
+
 /// A black-box attack that breaks more than this share after the others says that their gradients are no use.
 const SUSPICIOUS: f64 = 0.002;
 
@@ -134,43 +144,22 @@ impl<'a> Attacker<'a> {
         let keep = self.keep.clone();
         let mut keeper = Keeper::new(keep.as_ref());
         let mut outcomes: Vec<StageOutcome> = Vec::new();
-        let mut before = 0;
-        let mut told = 0;
+        let (mut before, mut told) = (0, 0);
         for (number, (stage, rounds)) in stages.iter().zip(&all).enumerate() {
             stage.objective_for(self.victim)?.1.into_iter().for_each(|remark| note(&mut record, remark));
-            let mut ready = Prepared::on(self.device);
-            if let Some(largest) = Some(record.pending(before + rounds.len() - 1).len()).filter(|n| *n > 0) {
-                self.fit(stage, largest, size, &mut ready)?;
-            }
-            let mut flat = 0;
-            for (round_number, round) in rounds.iter().enumerate() {
-                let counted = before + round_number;
-                for part in record.pending(counted).chunks(self.batch) {
-                    flat += self.run_part(
-                        (number, stage),
-                        (counted, round),
-                        part,
-                        pictures,
-                        &targets,
-                        &mut ready,
-                        &mut record,
-                    )?;
-                    keeper.keep(&mut record, false)?;
-                    let settled = record.settled(total);
-                    let heard = done(settled - told);
-                    told = settled;
-                    if let Err(failure) = heard {
-                        keeper.keep(&mut record, true)?;
-                        return Err(failure);
-                    }
-                }
-            }
+            let run = StageRun { number, stage, rounds, before };
+            let flat = self.run_stage(run, pictures, &targets, &mut record, |record| {
+                let settled = record.settled(total);
+                let heard = done(settled - told);
+                told = settled;
+                keeper.keep(record, heard.is_err())?;
+                heard
+            })?;
             if flat > 0 {
                 let name = stage.name();
-                note(
-                    &mut record,
-                    format!("{name} started at {flat} points without any gradient: it may be masked"),
-                );
+                let remark =
+                    format!("{name} started at {flat} points without any gradient: it may be masked");
+                note(&mut record, remark);
             }
             before += rounds.len();
             let unbroken = record.right_after(before);
@@ -180,12 +169,11 @@ impl<'a> Attacker<'a> {
         }
         done(labels.len() - told)?;
         let noted = record.noted.clone();
+        let chosen = |aim| (0..labels.len()).map(|i| targets.of(i, Target::Chosen(aim))).collect();
         Ok(Attacked {
             images: record.into_points(),
             targets: match all[0][0].target {
-                Target::Chosen(aim) => {
-                    Some((0..labels.len()).map(|i| targets.of(i, Target::Chosen(aim))).collect())
-                }
+                Target::Chosen(aim) => Some(chosen(aim)),
                 Target::Any | Target::Ranked(_) => None,
             },
             stages: outcomes,
@@ -200,6 +188,15 @@ impl<'a> Attacker<'a> {
         self.batch
     }
 
+    /// What the victim says of the clean pictures.
+    fn look(&mut self, pictures: Pictures) -> Result<Clean, Failure> {
+        let expects_fixed = matches!(self.attack, Attack::AutoAttack(auto) if auto.version != Version::Rand);
+        let Pictures { images, size, .. } = pictures;
+        let (clean, batch) = look(self.device, self.victim, images, size, self.batch, expects_fixed)?;
+        self.batch = batch;
+        Ok(clean)
+    }
+
     /// Finds the batch size that fits into memory.
     fn fit(
         &mut self,
@@ -208,20 +205,47 @@ impl<'a> Attacker<'a> {
         size: [usize; 2],
         ready: &mut Prepared<Ready>,
     ) -> Result<(), Failure> {
-        let (batch, _) = fitting(self.device, count, self.batch, |largest| {
+        let (batch, _) = fitting(self.device, count.min(self.batch), self.batch, |largest| {
             let rows = padded(largest, self.batch);
-            ready.get(rows, || self.ready(Some(stage), [rows, size[0], size[1], 3])).map(drop)
+            ready.get(rows, || self.ready(stage, [rows, size[0], size[1], 3])).map(drop)
         })?;
         self.batch = batch;
         Ok(())
     }
 
-    fn ready(&self, stage: Option<&Stage>, shape: [usize; 4]) -> Result<Ready, Failure> {
+    fn ready(&self, stage: &Stage, shape: [usize; 4]) -> Result<Ready, Failure> {
         let mut session = Session::new(self.device);
-        let stage = stage.map(|stage| stage.compile(&mut session, self.victim, shape)).transpose()?;
+        let stage = stage.compile(&mut session, self.victim, shape)?;
         let query = self.victim.query(&mut session, shape)?;
         self.victim.load(&mut session)?;
         Ok(Ready { session, stage, query })
+    }
+
+    /// Runs the rounds of a stage, each on the pictures that are still pending, and tells at how many points there was no
+    /// gradient to start with. `after` hears of every batch.
+    fn run_stage(
+        &mut self,
+        run: StageRun,
+        pictures: Pictures,
+        targets: &Targets,
+        record: &mut Record,
+        mut after: impl FnMut(&mut Record) -> Result<(), Failure>,
+    ) -> Result<usize, Failure> {
+        let mut ready = Prepared::on(self.device);
+        let largest = record.pending(run.before + run.rounds.len() - 1).len();
+        if largest > 0 {
+            self.fit(run.stage, largest, pictures.size, &mut ready)?;
+        }
+        let mut flat = 0;
+        for (number, round) in run.rounds.iter().enumerate() {
+            let counted = (run.before + number, round);
+            for part in record.pending(counted.0).chunks(self.batch) {
+                let stage = (run.number, run.stage);
+                flat += self.run_part(stage, counted, part, pictures, targets, &mut ready, record)?;
+                after(record)?;
+            }
+        }
+        Ok(flat)
     }
 
     /// Runs one round on some pictures and takes note of what came out. Tells how many had no gradient at their start.
@@ -239,8 +263,7 @@ impl<'a> Attacker<'a> {
         let rows = padded(part.len(), self.batch);
         let length = size[0] * size[1] * 3;
         let Ready { session, stage: compiled, query } =
-            ready.get(rows, || self.ready(Some(stage), [rows, size[0], size[1], 3]))?;
-        let compiled = compiled.as_ref().expect("it was made with a stage");
+            ready.get(rows, || self.ready(stage, [rows, size[0], size[1], 3]))?;
         // What is missing to a full batch is filled with the first picture.
         let place = |row: usize| part.get(row).copied().unwrap_or(part[0]);
         let gather =
@@ -291,78 +314,6 @@ impl<'a> Attacker<'a> {
         }
         Ok(session.read(FLAT)?.iter().take(part.len()).filter(|flat| **flat != 0.0).count())
     }
-
-    /// What the victim says of the clean pictures.
-    fn look(&mut self, pictures: Pictures) -> Result<Clean, Failure> {
-        let Pictures { images, size, .. } = pictures;
-        let length = size[0] * size[1] * 3;
-        let mut ready = Prepared::on(self.device);
-        let (batch, ranges) = fitting(self.device, images.len() / length, self.batch, |largest| {
-            ready.get(largest, || self.ready(None, [largest, size[0], size[1], 3])).map(drop)
-        })?;
-        self.batch = batch;
-        let mut clean = Clean::default();
-        for range in ranges {
-            let count = range.len();
-            let Ready { session, query, .. } =
-                ready.get(count, || self.ready(None, [count, size[0], size[1], 3]))?;
-            session.write(POINT, &images[range.start * length..range.end * length])?;
-            let mut passes = Passes::default();
-            query.run(session, &mut passes)?;
-            let logits = session.read(LOGITS)?;
-            if clean.logits.is_empty() && self.expects_fixed_answers() {
-                clean.remark = random_answers(session, query.as_ref(), &logits, count, &mut passes)?;
-            }
-            clean.predicted.extend(predictions(&logits, count)?.iter().map(|found| found.0));
-            clean.logits.extend(logits);
-            clean.passes += passes * count as u64;
-        }
-        Ok(clean)
-    }
-
-    fn expects_fixed_answers(&self) -> bool {
-        matches!(self.attack, Attack::AutoAttack(auto) if auto.version != Version::Rand)
-    }
-}
-
-/// The victim's answers to clean pictures.
-#[derive(Default)]
-struct Clean {
-    logits: Vec<f32>,
-    predicted: Vec<u32>,
-    passes: Passes,
-    remark: Option<String>,
-}
-
-/// Asks four times more, and remarks if the answers differ.
-fn random_answers(
-    session: &mut Session,
-    query: &dyn Evaluate,
-    first: &[f32],
-    count: usize,
-    passes: &mut Passes,
-) -> Result<Option<String>, Failure> {
-    let unit = |logits: &[f32]| -> Vec<f32> {
-        let rows = logits.chunks_exact(logits.len() / count);
-        let scaled = rows.flat_map(|row| {
-            let length = row.iter().map(|x| x * x).sum::<f32>().sqrt() + 1e-10;
-            row.iter().map(move |x| x / length)
-        });
-        scaled.collect()
-    };
-    let first = unit(first);
-    for _ in 0..4 {
-        query.run(session, passes)?;
-        let again = unit(&session.read(LOGITS)?);
-        let rows = first.chunks_exact(first.len() / count).zip(again.chunks_exact(first.len() / count));
-        let distance =
-            |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
-        if rows.map(distance).any(|distance| distance > RANDOM_ANSWERS) {
-            let remark = "the defence answers at random: use autoattack:version=rand";
-            return Ok(Some(remark.to_string()));
-        }
-    }
-    Ok(None)
 }
 
 /// Remarks if a black-box attack breaks what gradients did not.

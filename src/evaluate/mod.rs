@@ -3,6 +3,7 @@
 mod attacker;
 pub(crate) mod batches;
 mod defender;
+mod look;
 pub(crate) mod predictions;
 mod record;
 mod targets;
