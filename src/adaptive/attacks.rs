@@ -49,8 +49,8 @@ pub struct Attacks<'a> {
 }
 
 enum Search {
-    Gradient(AutoPgd),
-    Random(RandomSearch),
+    Gradient(Box<AutoPgd>),
+    Random(Box<RandomSearch>),
 }
 
 struct Ready {
@@ -138,12 +138,12 @@ impl Attacks<'_> {
         let search = if row == Row::Square {
             let options = square::Options { bound, queries: self.budget.queries, p: P };
             let query = victim.query(&mut session, shape)?;
-            Search::Random(RandomSearch::compile(&mut session, options, shape, classes, query)?)
+            Search::Random(Box::new(RandomSearch::compile(&mut session, options, shape, classes, query)?))
         } else {
             let options = apgd::Options { bound, steps: self.budget.steps, rho: RHO };
             let once = victim.differentiate(&mut session, shape, self.objective(row))?;
             let evaluate = Averaged::of(once, row.draws(self.budget), &mut session, shape)?;
-            Search::Gradient(AutoPgd::compile(&mut session, options, shape, classes, evaluate)?)
+            Search::Gradient(Box::new(AutoPgd::compile(&mut session, options, shape, classes, evaluate)?))
         };
         victim.load(&mut session)?;
         Ok(Ready { session, search })

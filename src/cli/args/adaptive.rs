@@ -141,9 +141,9 @@ impl AdaptiveArgs {
 ///
 /// # Errors
 /// One is no reversal.
-pub fn reversals(defences: &[Defence]) -> Result<Vec<(&Defence, &Reversal)>, Error> {
-    let of = |defence| match defence {
-        &Defence::Reversal(ref reversal) => Ok((defence, reversal)),
+pub fn reversals<'a>(defences: &'a [Defence]) -> Result<Vec<(&'a Defence, &'a Reversal)>, Error> {
+    let of = |defence: &'a Defence| match defence {
+        Defence::Reversal(reversal) => Ok((defence, reversal)),
         other => Err(Error::Usage(format!(
             "`--protocol adaptive` attacks reversals, and the defence `{other}` is none: name one such as multi-task"
         ))),
