@@ -5,6 +5,7 @@
 //! machinery that runs on a GPU or a CPU is in `unperturb-engine`, the networks in `unperturb-nets`, the
 //! pictures in `unperturb-data`. Data flows one way, and only [`cli`] prints.
 
+pub mod adaptive;
 pub mod attack;
 pub mod bench;
 pub mod cli;

@@ -89,6 +89,7 @@ fn ten_steps_of_reversal_are_the_same_images_on_both_runtimes() {
         "inpainting:steps=10",
         "multi-task:steps=10,combine=sum",
         "multi-task:steps=10,combine=alternate,views=4",
+        "multi-task:steps=10,combine=authors",
     ] {
         let (cpu, gpu) = (defended(&Device::cpu(), defence, &images), defended(&gpu(), defence, &images));
         let share = agreement(&cpu.repaired, &gpu.repaired);
@@ -165,7 +166,8 @@ fn loops_neither_allocate_nor_read_back() {
         let evaluate = model.differentiate(&mut session, SHAPE, objective).expect("compiled");
         let ascent = Ascent::compile(&mut session, &attack, SHAPE, Seeds::Image, evaluate).expect("compiled");
         let Defence::Reversal(reversal) = "multi-task:steps=40".parse().unwrap() else { unreachable!() };
-        let reversal = Descent::compile(&mut session, &reversal, &model, &nets, SHAPE).expect("compiled");
+        let reversal =
+            Descent::compile(&mut session, &reversal, &model, &nets, IMAGES, SHAPE).expect("compiled");
         model.load(&mut session).expect("loaded");
         session.write(IMAGES, &images).expect("written");
         session.write_u32(LABELS, &labels).expect("written");

@@ -14,6 +14,8 @@ use crate::passes::{Counted, Passes};
 
 /// The state that tells which images had no gradient at their start, `[n]`.
 pub const FLAT: &str = "apgd/flat";
+/// The state of the points of the best loss so far, `[n, h, w, 3]`.
+pub const BEST: &str = "apgd/best";
 /// The state of the best loss so far, `[n]`.
 pub const BEST_LOSS: &str = "apgd/best_loss";
 /// The state of the step size, `[n, 1, 1, 1]`.
@@ -113,7 +115,7 @@ fn trace_advance<'g>(g: &'g Graph, options: Options, shape: [usize; 4], classes:
     let best_loss = g.state(BEST_LOSS, [n]);
     let improved = first.maximum(loss.greater_than(best_loss));
     let new_best_loss = improved.select(loss, best_loss);
-    let (best, best_gradient) = (g.state("apgd/best", shape), g.state("apgd/best_gradient", shape));
+    let (best, best_gradient) = (g.state(BEST, shape), g.state("apgd/best_gradient", shape));
     let new_best = one(improved).select(points, best);
     let new_best_gradient = one(improved).select(gradient, best_gradient);
 

@@ -1,5 +1,7 @@
 //! What an attack sees of a model: answers to points, and with them a loss and its gradient.
 
+use std::rc::Rc;
+
 use unperturb_engine::{EngineError, Graph, Session, Value};
 
 use super::{GRADIENT, LOGITS, LOSS, Objective, POINT};
@@ -131,11 +133,10 @@ pub fn differentiate(
     Ok(Counted::new(session.compile(&g)?, passes))
 }
 
-/// Expectation over transformation (Athalye et al. 2018): the mean gradient of several evaluations, for models that
-/// answer at random. Logits and loss are those of the last one.
+/// The mean gradient of several evaluations: of one that answers at random, evaluated again and again (expectation over
+/// transformation, Athalye et al. 2018), or of different ones. Logits and loss are those of the last one.
 pub struct Averaged {
-    of: Box<dyn Evaluate>,
-    times: usize,
+    parts: Vec<Rc<dyn Evaluate>>,
     clear: Counted,
     add: Counted,
     finish: Counted,
@@ -158,32 +159,45 @@ impl Averaged {
         if times == 1 {
             return Ok(of);
         }
+        Ok(Box::new(Averaged::over(vec![Rc::from(of); times], session, shape)?))
+    }
+
+    /// These evaluations of points of `shape`, in their order.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn over(
+        parts: Vec<Rc<dyn Evaluate>>,
+        session: &mut Session,
+        shape: [usize; 4],
+    ) -> Result<Self, EngineError> {
+        let share = 1.0 / parts.len() as f32;
         let mut program =
             |target: &str, value: for<'g> fn(&'g Graph, Value<'g>, Value<'g>, f32) -> Value<'g>| {
                 let g = Graph::new();
                 let (sum, gradient) = (g.state(SUM, shape), g.state(GRADIENT, shape));
-                g.assign(g.state(target, shape), value(&g, sum, gradient, 1.0 / times as f32));
+                g.assign(g.state(target, shape), value(&g, sum, gradient, share));
                 Ok::<_, EngineError>(Counted::new(session.compile(&g)?, Passes::default()))
             };
         let clear = program(SUM, |g, sum, _, _| g.full(sum.shape(), 0.0))?;
         let add = program(SUM, |_, sum, gradient, _| sum + gradient)?;
         let finish = program(GRADIENT, |_, sum, _, share| sum * share)?;
-        Ok(Box::new(Averaged { of, times, clear, add, finish }))
+        Ok(Averaged { parts, clear, add, finish })
     }
 }
 
 impl Evaluate for Averaged {
     fn run(&self, session: &mut Session, passes: &mut Passes) -> Result<(), EngineError> {
         Counted::run(&self.clear, session, 1, passes)?;
-        for _ in 0..self.times {
-            self.of.run(session, passes)?;
+        for part in &self.parts {
+            part.run(session, passes)?;
             Counted::run(&self.add, session, 1, passes)?;
         }
         Counted::run(&self.finish, session, 1, passes)
     }
 
     fn launches(&self) -> usize {
-        let each = self.of.launches() + self.add.launches();
-        self.clear.launches() + self.times * each + self.finish.launches()
+        let parts: usize = self.parts.iter().map(|part| part.launches() + self.add.launches()).sum();
+        self.clear.launches() + parts + self.finish.launches()
     }
 }

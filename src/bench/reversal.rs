@@ -26,7 +26,7 @@ pub(super) fn case(architecture: Architecture, batch: usize) -> Case {
         let weights = Weights::initial(&classifier_specifications(&classifier), 0);
         let model = Model::new(classifier, weights, "first weights")?;
         let nets = first_nets(&reversal, &model)?;
-        let descent = Descent::compile(session, &reversal, &model, &nets, shape(batch))?;
+        let descent = Descent::compile(session, &reversal, &model, &nets, IMAGES, shape(batch))?;
         model.load(session)?;
         session.write(IMAGES, &numbers(shape(batch).iter().product()))?;
         Ok(Box::new(move |session, count| {

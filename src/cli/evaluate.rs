@@ -5,15 +5,16 @@ use std::time::Instant;
 use unperturb_data::Dataset;
 use unperturb_engine::Device;
 
-use super::args::EvaluateArgs;
+use super::args::{EvaluateArgs, Protocol};
 use super::interrupt::Interrupt;
 use super::kept::Kept;
 use super::progress::Progress;
-use super::{Error, Global, device, inputs, output};
+use super::{Error, Global, adaptive, device, inputs, output};
 use crate::Failure;
 use crate::attack::Attack;
 use crate::evaluate::{Attacker, Defended, Defender};
 use crate::model::Model;
+use crate::passes::Passes;
 use crate::report::evaluation::{ClassifierInfo, Cost, DatasetInfo, Evaluation, Label, Outcome};
 use crate::report::table;
 use crate::reversal::Defence;
@@ -40,6 +41,9 @@ pub fn run(global: &Global, args: &EvaluateArgs) -> Result<(), Error> {
         interrupt: Interrupt::install()?,
         kept: Kept::new(args.resume.as_deref())?,
     };
+    if args.protocol == Protocol::Adaptive {
+        return adaptive::run(global, args, &study);
+    }
     let (mut outcomes, mut remarks) = (Vec::new(), Vec::new());
     for attack in args.attacks() {
         let under = study.attacked(&attack, &args.defence.0)?;
@@ -78,6 +82,10 @@ pub struct Study<'a> {
 pub struct UnderAttack {
     /// The attacked pictures, `[n, h, w, 3]`.
     pub images: Vec<f32>,
+    /// What the attack cost, summed over the pictures.
+    pub passes: Passes,
+    /// How long it took.
+    pub seconds: f64,
     /// What each defence made of them.
     pub defended: Vec<Defended>,
     /// The rows of the table.
@@ -95,6 +103,7 @@ impl Study<'_> {
         let (images, labels) = inputs::all(self.data)?;
         let size = [self.data.height(), self.data.width()];
         let mut stage = self.progress.stage(&format!("attack {attack}"), labels.len() as u64, "images");
+        let started = Instant::now();
         let mut attacker = Attacker::new(self.device, self.model, attack, self.batch, self.seed)
             .keeping(self.kept.keep(attack, self.model, self.data, self.seed));
         let batch = attacker.batch();
@@ -109,8 +118,14 @@ impl Study<'_> {
             attacked.remarks.iter().map(|remark| format!("{attack}: {remark}")).collect();
         remarks.iter().for_each(|remark| stage.note(remark));
         stage.finish();
-        let (images, defended, outcomes) = (attacked.images, Vec::new(), Vec::new());
-        let mut under = UnderAttack { images, defended, outcomes, remarks };
+        let mut under = UnderAttack {
+            images: attacked.images,
+            passes: attacked.passes,
+            seconds: started.elapsed().as_secs_f64(),
+            defended: Vec::new(),
+            outcomes: Vec::new(),
+            remarks,
+        };
         for defence in defences {
             let what = format!("defence {defence} under attack {attack}");
             let mut stage = self.progress.stage(&what, labels.len() as u64, "images");
@@ -152,7 +167,11 @@ impl Study<'_> {
         Evaluation::new(command, &self.device.to_string(), self.seed, dataset, classifier)
     }
 
-    fn go_on(&self) -> Result<(), Failure> {
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// A stop was asked for.
+    pub fn go_on(&self) -> Result<(), Failure> {
         if self.interrupt.is_requested() { Err(Failure::Stopped) } else { Ok(()) }
     }
 }

@@ -32,6 +32,11 @@ impl Kept {
         Ok(Kept { folder: folder.map(Path::to_owned), files: RefCell::default() })
     }
 
+    /// The folder, if one was asked for.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// Where this attack keeps what it has reached.
     pub fn keep(&self, attack: &Attack, model: &Model, data: &Dataset, seed: u64) -> Option<Keep> {
         let folder = self.folder.as_ref()?;

@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, all else to standard error; exit status 0 is done, 1 failed, 2 wrong use.
 
+mod adaptive;
 pub mod args;
 mod attack;
 mod bench;

@@ -63,6 +63,11 @@ impl<'a> Defender<'a> {
         Defender { device, model, nets, defence, batch, seed, compiled: Prepared::on(device) }
     }
 
+    /// Draws other random numbers from now on.
+    pub fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
     /// Repairs and classifies `images` `[n, h, w, 3]`. `done` hears of every batch how many pictures it
     /// had.
     ///
@@ -139,9 +144,9 @@ impl Compiled {
         let mut session = Session::new(device);
         let descent = match defence {
             Defence::None => None,
-            Defence::Noise { epsilon } => Some(Descent::noise(&mut session, epsilon.value(), shape)?),
+            Defence::Noise { epsilon } => Some(Descent::noise(&mut session, epsilon.value(), IMAGES, shape)?),
             Defence::Reversal(reversal) => {
-                Some(Descent::compile(&mut session, reversal, model, nets, shape)?)
+                Some(Descent::compile(&mut session, reversal, model, nets, IMAGES, shape)?)
             }
         };
         let g = Graph::new();

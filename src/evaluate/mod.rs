@@ -1,10 +1,10 @@
 //! Runs attacks and defences on pictures, batch by batch, and keeps what came out.
 
 mod attacker;
-mod batches;
+pub(crate) mod batches;
 mod defender;
 mod look;
-mod predictions;
+pub(crate) mod predictions;
 mod record;
 mod targets;
 

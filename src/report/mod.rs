@@ -1,5 +1,6 @@
 //! What comes out: numbers with their uncertainty, tables and pictures.
 
+pub mod adaptive;
 pub mod columns;
 pub mod evaluation;
 pub mod grid;

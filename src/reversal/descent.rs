@@ -1,18 +1,16 @@
 //! The reversal: descent of the self-supervised losses, as programs that keep the reverse
 //! perturbation on the device.
 
-use std::ops::Add;
+use std::ops::Range;
 
-use unperturb_engine::ops::norms::Ball;
 use unperturb_engine::ops::random::Random;
-use unperturb_engine::{EngineError, Graph, Session, Value};
+use unperturb_engine::{EngineError, Graph, Session};
 
-use super::{Combine, Objective, Reversal};
-use crate::attack::IMAGES;
+use super::step::{self, Losses, Sign};
+use super::{Combine, Objective, Reversal, authors};
 use crate::model::Model;
 use crate::passes::{Counted, Passes};
 use crate::task::Task;
-use crate::task::losses::{self, Contrast};
 use crate::task::nets::TaskNets;
 
 /// The state of the reverse perturbation, `[n, h, w, 3]`.
@@ -20,7 +18,7 @@ pub const REVERSE: &str = "reverse";
 /// The state that noise and views are drawn from.
 pub const RANDOM: &str = "reversal/random";
 
-/// Programs that find reverse perturbations for a batch of images in the state [`IMAGES`].
+/// Programs that find reverse perturbations for a batch of images in a state.
 #[derive(Clone, Debug)]
 pub struct Descent {
     start: Counted,
@@ -30,15 +28,21 @@ pub struct Descent {
 }
 
 impl Descent {
-    /// Only noise, uniform in `[-epsilon, epsilon]`: the control.
+    /// Only noise, uniform in `[-epsilon, epsilon]`: the control. `images` names the state of the images, of `shape`.
     ///
     /// # Errors
     /// What the engine reports.
-    pub fn noise(session: &mut Session, epsilon: f32, shape: [usize; 4]) -> Result<Self, EngineError> {
-        Ok(Descent { start: start(session, epsilon, shape)?, steps: vec![], count: 0 })
+    pub fn noise(
+        session: &mut Session,
+        epsilon: f32,
+        images: &str,
+        shape: [usize; 4],
+    ) -> Result<Self, EngineError> {
+        Ok(Descent { start: start(session, epsilon, images, shape, Combine::Sum)?, steps: vec![], count: 0 })
     }
 
-    /// The repair that `reversal` describes, with the nets loaded.
+    /// The repair that `reversal` describes, with the nets loaded. `images` names the state of the images to repair, of
+    /// `shape`.
     ///
     /// # Errors
     /// What the engine reports.
@@ -47,17 +51,30 @@ impl Descent {
         reversal: &Reversal,
         model: &Model,
         nets: &TaskNets,
+        images: &str,
         shape: [usize; 4],
     ) -> Result<Self, crate::Failure> {
-        let start = start(session, reversal.noise.value().min(reversal.epsilon.value()), shape)?;
-        let turns: &[Option<Task>] = match (reversal.objective, reversal.combine) {
-            (Objective::MultiTask, Combine::Alternate) => &[Some(Task::Rotation), Some(Task::Inpainting)],
-            _ => &[None],
-        };
+        let combine = combine(reversal);
+        let noise = reversal.noise.value().min(reversal.epsilon.value());
+        let start = start(session, noise, images, shape, combine)?;
         let mut steps = Vec::new();
-        for &turn in turns {
+        for &turn in turns(reversal) {
             let g = Graph::new();
-            let passes = trace_step(&g, reversal, model, nets, shape, turn)?;
+            let random = Random::new(&g, RANDOM);
+            let losses = Losses { graph: &g, reversal, model, nets, random };
+            let (images, reverse) = (g.state(images, shape), g.state(REVERSE, shape));
+            let passes = match (combine, turn) {
+                (Combine::Authors, Some(turn)) => authors::trace_step(&losses, images, turn)?,
+                (_, turn) => {
+                    let (moved, passes) = match turn {
+                        None => losses.sum(images, reverse, Sign::Hard)?,
+                        Some(turn) => losses.alternate(images, reverse, turn)?,
+                    };
+                    g.assign(reverse, moved);
+                    passes
+                }
+            };
+            random.advance();
             steps.push(Counted::new(session.compile(&g)?, passes));
         }
         nets.load(session, &reversal.tasks(), shape[0])?;
@@ -70,80 +87,75 @@ impl Descent {
     /// # Errors
     /// What the engine reports.
     pub fn run(&self, session: &mut Session, passes: &mut Passes) -> Result<(), EngineError> {
-        self.start.run(session, 1, passes)?;
+        self.run_part(session, 0..self.count, passes)
+    }
+
+    /// Runs only those steps; a range that begins at zero draws the start first. Parts that follow each other make the
+    /// same as [`run`](Self::run).
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn run_part(
+        &self,
+        session: &mut Session,
+        steps: Range<usize>,
+        passes: &mut Passes,
+    ) -> Result<(), EngineError> {
+        if steps.start == 0 {
+            self.start.run(session, 1, passes)?;
+        }
         match self.steps.as_slice() {
             [] => Ok(()),
-            [step] => step.run(session, self.count, passes),
-            steps => (0..self.count).try_for_each(|k| steps[k % steps.len()].run(session, 1, passes)),
+            [step] => step.run(session, steps.len(), passes),
+            several => steps.into_iter().try_for_each(|k| several[k % several.len()].run(session, 1, passes)),
         }
+    }
+
+    /// How many steps a whole run takes.
+    pub fn steps(&self) -> usize {
+        self.count
+    }
+
+    /// How many kernels a whole run launches.
+    pub fn launches(&self) -> usize {
+        let of_step = |k: usize| self.steps[k % self.steps.len()].program().launches();
+        self.start.program().launches() + (0..self.count).map(of_step).sum::<usize>()
     }
 }
 
-/// A perturbation that keeps `images + perturbation` in [0, 1]. Images lie in [0, 1] themselves, so it only gets shorter
-/// and stays in its ball.
-fn within_range<'g>(images: Value<'g>, perturbation: Value<'g>) -> Value<'g> {
-    (images + perturbation).clamp(0.0, 1.0) - images
+/// How losses are joined; one loss alone is its own sum.
+pub(crate) fn combine(reversal: &Reversal) -> Combine {
+    match reversal.objective {
+        Objective::Single(_) => Combine::Sum,
+        Objective::MultiTask => reversal.combine,
+    }
 }
 
-fn start(session: &mut Session, noise: f32, shape: [usize; 4]) -> Result<Counted, EngineError> {
-    let g = Graph::new();
-    let (images, reverse) = (g.state(IMAGES, shape), g.state(REVERSE, shape));
-    let random = Random::new(&g, RANDOM);
-    let first = (random.uniform(shape) * 2.0 - 1.0) * noise;
-    random.advance();
-    g.assign(reverse, within_range(images, first));
-    Ok(Counted::new(session.compile(&g)?, Passes::default()))
+/// The second task of each step, in turn, where steps have one.
+pub(crate) fn turns(reversal: &Reversal) -> &'static [Option<Task>] {
+    match combine(reversal) {
+        Combine::Sum => &[None],
+        Combine::Alternate => &[Some(Task::Rotation), Some(Task::Inpainting)],
+        Combine::Authors => &[Some(Task::Inpainting), Some(Task::Rotation)],
+    }
 }
 
-/// One step. `turn` is the second task of Algorithm 1's step, or none for one step on the sum.
-fn trace_step(
-    g: &Graph,
-    reversal: &Reversal,
-    model: &Model,
-    nets: &TaskNets,
+fn start(
+    session: &mut Session,
+    noise: f32,
+    images: &str,
     shape: [usize; 4],
-    turn: Option<Task>,
-) -> Result<Passes, EngineError> {
-    let (images, reverse) = (g.state(IMAGES, shape), g.state(REVERSE, shape));
-    let random = Random::new(g, RANDOM);
-    let contrast = Contrast {
-        views: reversal.views,
-        temperature: reversal.temperature.value(),
-        positives: reversal.positives.into(),
-    };
-    let repaired = images + reverse;
-    // The weighted loss of each task, per image: [n, 1, 1, 1].
-    let weighted: Vec<(Task, Value)> = reversal
-        .tasks()
-        .into_iter()
-        .map(|task| {
-            let loss = nets.loss(task, model, g, repaired, &random, contrast) * reversal.weight(task);
-            (task, loss.reshape([shape[0], 1, 1, 1]))
-        })
-        .collect();
+    combine: Combine,
+) -> Result<Counted, EngineError> {
+    let g = Graph::new();
+    let images = g.state(images, shape);
+    let random = Random::new(&g, RANDOM);
+    match combine {
+        Combine::Sum | Combine::Alternate => {
+            g.assign(g.state(REVERSE, shape), step::start(&random, images, noise));
+        }
+        Combine::Authors => authors::trace_start(&g, images, &random, noise),
+    }
     random.advance();
-    let forward = |task: &Task| losses::passes(*task, contrast);
-    let mut passes = weighted.iter().map(|(task, _)| forward(task)).fold(Passes::default(), Passes::add);
-    let total = weighted.iter().map(|&(_, loss)| loss).reduce(|a, b| a + b).expect("a reversal has a task");
-    let moved = match turn {
-        None => {
-            let gradient = g.gradient(total.sum_all(), &[reverse])?[0];
-            passes += passes.backward();
-            reverse - gradient.sign() * reversal.step_size.value()
-        }
-        // Both gradients are taken at the point where the step begins; shares are per image.
-        Some(turn) => {
-            let mut moved = reverse;
-            for (task, loss) in weighted.iter().filter(|(task, _)| [Task::Contrastive, turn].contains(task)) {
-                let gradient = g.gradient(loss.sum_all(), &[reverse])?[0];
-                passes += forward(task).backward();
-                let largest = gradient.abs().max(&[1, 2, 3]);
-                let share = (*loss / total).detach();
-                moved = moved - gradient / (largest + 1e-12) * share * reversal.step_size.value();
-            }
-            moved
-        }
-    };
-    g.assign(reverse, within_range(images, moved.project(Ball::Linf(reversal.epsilon.value()))));
-    Ok(passes)
+    Ok(Counted::new(session.compile(&g)?, Passes::default()))
 }

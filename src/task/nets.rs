@@ -168,6 +168,12 @@ impl TaskNets {
         Ok(())
     }
 
+    /// What tells these nets from others.
+    pub fn digest(&self) -> String {
+        let each = self.nets.iter().map(|(net, weights)| format!("{} {}", net.task(), weights.digest()));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
     /// Refuses pictures of a size that one of the nets cannot take.
     ///
     /// # Errors

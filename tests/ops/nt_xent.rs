@@ -58,6 +58,32 @@ fn of_embeddings() {
     }
 }
 
+/// The gradient op has a derivative of its own, in both of its operands: an attacker differentiates steps of a repair.
+#[test]
+fn second_derivative() {
+    for positives in MODES {
+        Case::new(format!("gradient of the gradient of NT-Xent, {positives:?}"))
+            .input(Input::uniform([6, 6], -2.0, 2.0))
+            .build(move |g, x| {
+                let loss = x[0].nt_xent_of_similarity(3, positives).square().sum_all();
+                g.gradient(loss, &[x[0]]).expect("differentiable")[0]
+            })
+            .reference(move |x| {
+                let loss = nt_xent(&x[0], 3, positives);
+                Array::from_fn([6, 6], |i| {
+                    let (row, k) = (i[0], i[1]);
+                    let exp = |k: usize| if k == row { 0.0 } else { x[0].at(&[row, k]).exp() };
+                    let alike: Vec<usize> = (0..6).filter(|&k| k != row && k % 2 == row % 2).collect();
+                    let targets = if positives == Positives::Authors { &alike[..1] } else { &alike[..] };
+                    let target = if targets.contains(&k) { 1.0 / targets.len() as f64 } else { 0.0 };
+                    let p = exp(k) / (0..6).map(exp).sum::<f64>();
+                    2.0 * loss.data[row] * (p - target)
+                })
+            })
+            .check();
+    }
+}
+
 /// A row's similarity to itself is by far the largest at low temperatures, and must not count.
 #[test]
 fn low_temperatures_do_not_overflow() {

@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use unperturb_engine::runtime::gpu::Variant;
 use unperturb_nets::{Architecture, Normalization};
 
+use super::adaptive::{AdaptiveArgs, Protocol};
 use crate::attack::{Attack, Attacks};
 use crate::cli::Error;
 use crate::cli::values::ClassifierSource;
@@ -85,9 +86,18 @@ pub struct EvaluateArgs {
     pub resume: Option<PathBuf>,
 
     /// Defences, comma-separated: none, noise, contrastive, rotation, inpainting,
-    /// multi-task:eps=16/255,step=2/255,steps=40,views=2,combine=alternate
+    /// multi-task:eps=16/255,step=2/255,steps=40,views=2,combine=alternate (or sum, authors)
     #[arg(long, value_name = "LIST", default_value = "none")]
     pub defence: Defences,
+
+    /// standard: the table. adaptive: attackers who know of the defence, too, with the worst case of all rows, fresh
+    /// seeds, controls, a sweep of bounds, and what that says; every defence must be a reversal
+    #[arg(long, value_name = "PROTOCOL", default_value_t)]
+    pub protocol: Protocol,
+
+    /// What the adaptive protocol does.
+    #[command(flatten)]
+    pub adaptive: AdaptiveArgs,
 }
 
 impl EvaluateArgs {
@@ -104,6 +114,7 @@ impl EvaluateArgs {
 
     /// Whether the arguments go together.
     pub(super) fn check(&self) -> Result<(), Error> {
+        self.adaptive.check(self.protocol, &self.defence.0)?;
         if self.tasks.is_some() {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! What can be typed, as clap understands it.
 
+mod adaptive;
 mod data;
 mod evaluate;
 mod train;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+pub use adaptive::{AdaptiveArgs, Protocol, reversals};
 pub use data::{DataCommand, DatasetName, FetchArgs, InfoArgs};
 pub use evaluate::{
     AttackArgs, BenchArgs, DemoArgs, EvaluateArgs, ExportArgs, ImageArgs, InspectArgs, NetArgs, RepairArgs,

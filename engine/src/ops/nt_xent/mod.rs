@@ -9,7 +9,7 @@ mod gpu;
 use super::rows::Rows;
 use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
-use crate::graph::Value;
+use crate::graph::{Graph, Value};
 use crate::runtime::cpu::Buffers;
 use crate::runtime::gpu::Lowered;
 use crate::shape::{DType, Type};
@@ -131,16 +131,21 @@ impl Operation for NtXentGradient {
     }
 
     fn gradient<'g>(&self, of: &Differentiated<'_, 'g>) -> Vec<Option<Value<'g>>> {
-        if of.wanted[0] {
-            of.fail(self.name(), "it has no derivative by the similarities");
-        }
+        let (similarity, graph) = (of.inputs[0], of.gradient.graph());
+        let rows = of.inputs[1].shape();
+        let m = rows[0];
+        let dsimilarity = of.wanted[0].then(|| {
+            // The targets' part of a row does not depend on the similarities; the rest is a softmax of all but the row
+            // itself, which stands on the diagonal.
+            let p = identity(graph, m).select(graph.full([], LOWEST), similarity).softmax();
+            let along = (p * of.gradient).sum(&[1]);
+            p * (of.gradient - along) * of.inputs[1].reshape([m, 1])
+        });
         let dgradient = of.wanted[1].then(|| {
-            let (similarity, graph) = (of.inputs[0], of.gradient.graph());
-            let rows = of.inputs[1].shape();
             let per_row = graph.apply(*self, &[similarity, graph.full(&rows, 1.0)]);
             (per_row * of.gradient).sum(&[1]).reshape(&rows)
         });
-        vec![None, dgradient]
+        vec![dsimilarity, dgradient]
     }
 
     fn cpu(&self, signature: &Signature, buffers: Buffers) {
@@ -150,4 +155,13 @@ impl Operation for NtXentGradient {
     fn gpu(&self, signature: &Signature) -> Lowered {
         gpu::gradient(self.0, Rows::new(&signature.output.shape))
     }
+}
+
+/// Below every similarity there is, by far more than its exponential can tell from zero.
+const LOWEST: f32 = -1e30;
+
+/// The identity matrix `[m, m]`: in rows of `m + 1` the ones stand under each other.
+fn identity(graph: &Graph, m: usize) -> Value<'_> {
+    let longer = graph.full([m, 1], 1.0).pad(&[(0, 0), (0, m)]);
+    longer.reshape([m * (m + 1)]).slice(0, 0..m * m).reshape([m, m])
 }
