@@ -260,7 +260,7 @@ fn a_full_disk_is_one_sentence() {
 #[test]
 fn bench_times_what_has_the_filter_in_its_name() {
     let place = Place::new();
-    let (text, json) = place.done_with_json(&["bench", "conv2d 8x8 64", "--device", "cpu"]);
+    let (text, json) = place.done_with_json(&["bench", "conv2d 8x8 64->", "--device", "cpu"]);
     let measured = json["measurements"].as_array().unwrap();
     assert_eq!(measured.len(), 1, "{json}");
     assert_eq!(
