@@ -38,7 +38,10 @@ fn defences_and_their_options() {
             "nosie",
             "there is no defence `nosie`: defences are none, noise, contrastive, rotation, inpainting, ",
         ),
-        ("rotation:views=2", "`rotation` has no option `views`: it has eps, step, steps, noise, batch"),
+        (
+            "rotation:views=2",
+            "`rotation` has no option `views`: it has eps, step, steps, direction, noise, batch",
+        ),
         ("noise:eps=-1", "`eps=-1` of `noise` cannot be read: expected a number that is not negative"),
         ("contrastive:views=1", "`contrastive` cannot run like this: `views` must be at least 2"),
         ("contrastive:views=100000", "`contrastive` cannot run like this: `views` must be at most 1024"),
@@ -55,7 +58,7 @@ fn defences_and_their_options() {
         ),
         (
             "multi-task:combine=mean",
-            "`combine=mean` of `multi-task` cannot be read: expected sum or alternate",
+            "`combine=mean` of `multi-task` cannot be read: expected sum or alternate or authors",
         ),
         (
             "multi-task:contrastive=0,rotation=0,inpainting=0",
