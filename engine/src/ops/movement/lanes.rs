@@ -49,7 +49,7 @@ pub(super) fn lower(walk: &Walk, operand: usize) -> Option<Lowered> {
     let (step, apart) = (outermost.axis.step as usize, 4 * outermost.stride);
     let capacity = MAX_WINDOW - if apart.is_multiple_of(WINDOW_STEP) { 0 } else { WINDOW_STEP - 1 };
     let all = outermost.axis.size;
-    let most = if operand <= MAX_WINDOW { all } else { (capacity / apart + step - 1) / step };
+    let most = if operand <= MAX_WINDOW { all } else { (capacity / apart).div_ceil(step) };
     if most == 0 {
         return None;
     }
