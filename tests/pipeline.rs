@@ -1,22 +1,21 @@
 //! The whole pipeline on the built-in pictures and nets: both runtimes agree, loops stay on the device.
 
-use std::path::Path;
+#[path = "support/builtin.rs"]
+mod builtin;
 
 use unperturb::attack::loss::Loss;
 use unperturb::attack::projected_gradient::Ascent;
 use unperturb::attack::seeds::{self, Seeds};
 use unperturb::attack::{Attack, IMAGES, LABELS, Objective, POINT, ProjectedGradient, RANDOM, Victim};
 use unperturb::evaluate::{Attacker, Defended, Defender};
-use unperturb::model::Model;
 use unperturb::passes::Passes;
 use unperturb::reversal::Defence;
 use unperturb::reversal::descent::{self, Descent, REVERSE};
-use unperturb::task::Task;
-use unperturb::task::nets::TaskNets;
-use unperturb_data::{OpenOptions, SHAPES, Split};
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::runtime::gpu::GpuDevice;
 use unperturb_engine::{Device, Session};
+
+use builtin::{nets, pictures};
 
 const COUNT: usize = 12;
 const SIZE: [usize; 2] = [32, 32];
@@ -24,21 +23,6 @@ const SHAPE: [usize; 4] = [COUNT, 32, 32, 3];
 
 fn gpu() -> Device {
     Device::Gpu(GpuDevice::open(None).unwrap_or_else(|error| panic!("{error}")))
-}
-
-fn nets() -> (Model, TaskNets) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("nets/builtin");
-    let model = Model::read(&folder.join("classifier.safetensors")).expect("the built-in classifier");
-    let nets = TaskNets::read(&folder, Task::ALL, &model).expect("the built-in task nets");
-    (model, nets)
-}
-
-fn pictures() -> (Vec<f32>, Vec<u32>) {
-    let limit = OpenOptions { limit: Some(COUNT), ..Default::default() };
-    let data = unperturb_data::open_with(SHAPES, Split::Test, limit).expect("built-in pictures");
-    let (mut images, mut labels) = (vec![0.0; COUNT * data.picture_len()], vec![0; COUNT]);
-    data.gather(&(0..COUNT as u32).collect::<Vec<_>>(), &mut images, &mut labels).expect("all of them");
-    (images, labels)
 }
 
 /// The share of values of two sets of images that are within 1e-4.
@@ -52,7 +36,7 @@ fn largest_change(a: &[f32], b: &[f32]) -> f32 {
 
 fn attacked(device: &Device, attack: &str) -> Vec<f32> {
     let (model, _) = nets();
-    let (images, labels) = pictures();
+    let (images, labels) = pictures(COUNT);
     let attack: Attack = attack.parse().expect("an attack");
     let attacked =
         Attacker::new(device, &model, &attack, COUNT, 5).attack(&images, &labels, SIZE, |_| Ok(()));
@@ -102,7 +86,7 @@ fn ten_steps_of_reversal_are_the_same_images_on_both_runtimes() {
 
 #[test]
 fn results_stay_in_the_ball_and_in_range() {
-    let (images, _) = pictures();
+    let (images, _) = pictures(COUNT);
     let attacked = attacked(&Device::cpu(), "pgd:steps=5,eps=8/255");
     let inside = |x: &f32| (0.0..=1.0).contains(x);
     let epsilon = 8.0 / 255.0;
@@ -117,12 +101,12 @@ fn results_stay_in_the_ball_and_in_range() {
 
 #[test]
 fn an_attack_of_size_zero_changes_nothing() {
-    assert_eq!(attacked(&Device::cpu(), "pgd:steps=3,eps=0"), pictures().0);
+    assert_eq!(attacked(&Device::cpu(), "pgd:steps=3,eps=0"), pictures(COUNT).0);
 }
 
 #[test]
 fn attacks_work_and_more_restarts_never_help_the_classifier() {
-    let (_, labels) = pictures();
+    let (_, labels) = pictures(COUNT);
     let right = |attack: &str| {
         let images = attacked(&Device::cpu(), attack);
         let predictions = defended(&Device::cpu(), "none", &images).predictions;
@@ -137,7 +121,7 @@ fn attacks_work_and_more_restarts_never_help_the_classifier() {
 /// the head sees every view, the rotation net four rotations, the context encoder one picture.
 #[test]
 fn passes_are_those_that_were_run() {
-    let (images, _) = pictures();
+    let (images, _) = pictures(COUNT);
     let per_image = |defence: &str| {
         let Passes { forwards, backwards, task_forwards, task_backwards } =
             defended(&Device::cpu(), defence, &images).passes;
@@ -157,7 +141,7 @@ fn passes_are_those_that_were_run() {
 #[test]
 fn loops_neither_allocate_nor_read_back() {
     let (model, nets) = nets();
-    let (images, labels) = pictures();
+    let (images, labels) = pictures(COUNT);
     for device in [Device::cpu(), gpu()] {
         let mut session = Session::new(&device);
         let attack =

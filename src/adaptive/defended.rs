@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use unperturb_engine::ops::random::Random;
-use unperturb_engine::{EngineError, Graph, Session, Value};
+use unperturb_engine::{EngineError, Graph, Session};
 
 use crate::Failure;
 use crate::attack::victim::{self, Averaged};
-use crate::attack::{Evaluate, GRADIENT, LOGITS, LOSS, Objective, POINT, Victim};
+use crate::attack::{Evaluate, Objective, POINT, Victim};
 use crate::model::Model;
 use crate::passes::{Counted, Passes};
 use crate::reversal::descent::{self, Descent, REVERSE};
@@ -144,24 +144,10 @@ impl Defended<'_> {
         }
         random.advance();
         let logits = model.trace(&g, points + reverse).logits;
-        let program = differentiated(session, &g, points, logits, objective.trace(&g, logits))?;
+        let program = victim::differentiated(session, points, logits, objective.trace(&g, logits))?;
         nets.load(session, &reversal.tasks(), shape[0])?;
         Ok(Drawn { draws, of: Counted::new(program, passes) })
     }
-}
-
-fn differentiated<'g>(
-    session: &mut Session,
-    g: &'g Graph,
-    points: Value<'g>,
-    logits: Value<'g>,
-    loss: Value<'g>,
-) -> Result<unperturb_engine::Program, EngineError> {
-    let gradient = g.gradient(loss.sum_all(), &[points])?[0];
-    g.output(LOGITS, logits);
-    g.output(LOSS, loss);
-    g.output(GRADIENT, gradient);
-    session.compile(g)
 }
 
 impl Victim for Defended<'_> {
@@ -259,7 +245,7 @@ impl Victim for Aware<'_> {
         let loss = objective.trace(&g, logits) - step::total(&losses.of(points)) * lambda;
         random.advance();
         let passes = Passes::both(1) + losses.passes() + losses.passes().backward();
-        let program = differentiated(session, &g, points, logits, loss)?;
+        let program = victim::differentiated(session, points, logits, loss)?;
         nets.load(session, &reversal.tasks(), shape[0])?;
         Ok(Box::new(Counted::new(program, passes)))
     }

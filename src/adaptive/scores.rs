@@ -10,7 +10,7 @@ use super::{Piece, Pieces, Subject};
 use crate::Failure;
 use crate::attack::{IMAGES, LOGITS};
 use crate::evaluate::Defender;
-use crate::evaluate::batches::even;
+use crate::evaluate::batches::{Prepared, even};
 use crate::evaluate::predictions::predictions;
 use crate::passes::Passes;
 use crate::reversal::{Defence, Reversal};
@@ -152,20 +152,18 @@ impl Scorer<'_> {
     ) -> Result<Scores, Failure> {
         let Subject { device, model, labels, size: [h, w], .. } = self.subject;
         let length = self.subject.length();
-        let mut compiled: Vec<(usize, Session, Ensemble)> = Vec::new();
+        let mut compiled = Prepared::on(device);
         self.by_seed(name, &mut done, |seed| {
             let mut right = Vec::new();
             let mut passes = Passes::default();
             for (number, range) in even(labels.len(), BATCH).into_iter().enumerate() {
                 let n = range.len();
-                if !compiled.iter().any(|(size, ..)| *size == n) {
+                let (session, ensemble) = compiled.get(n, || {
                     let mut session = Session::new(device);
                     let ensemble = Ensemble::compile(&mut session, model, forwards, noise, [n, h, w, 3])?;
                     model.load(&mut session)?;
-                    compiled.push((n, session, ensemble));
-                }
-                let found = compiled.iter_mut().find(|(size, ..)| *size == n);
-                let (_, session, ensemble) = found.expect("it was compiled just now");
+                    Ok((session, ensemble))
+                })?;
                 session.write(IMAGES, &points[range.start * length..range.end * length])?;
                 session.write_u32(ensemble::RANDOM, &[seed as u32, (seed >> 32) as u32, 0, number as u32])?;
                 passes = Passes::default();

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use unperturb_engine::{EngineError, Graph, Session, Value};
+use unperturb_engine::{EngineError, Graph, Program, Session, Value};
 
 use super::{GRADIENT, LOGITS, LOSS, Objective, POINT};
 use crate::Failure;
@@ -126,11 +126,25 @@ pub fn differentiate(
     let g = Graph::new();
     let points = g.state(POINT, shape);
     let (logits, loss) = answer(&g, points);
+    Ok(Counted::new(differentiated(session, points, logits, loss)?, passes))
+}
+
+/// The program of a white box whose `logits` and `loss` for `points` are recorded already.
+///
+/// # Errors
+/// What the engine reports.
+pub fn differentiated<'g>(
+    session: &mut Session,
+    points: Value<'g>,
+    logits: Value<'g>,
+    loss: Value<'g>,
+) -> Result<Program, EngineError> {
+    let g = points.graph();
     let gradient = g.gradient(loss.sum_all(), &[points])?[0];
     g.output(LOGITS, logits);
     g.output(LOSS, loss);
     g.output(GRADIENT, gradient);
-    Ok(Counted::new(session.compile(&g)?, passes))
+    session.compile(g)
 }
 
 /// The mean gradient of several evaluations: of one that answers at random, evaluated again and again (expectation over

@@ -13,7 +13,8 @@ use unperturb::reversal::descent::{RANDOM, REVERSE};
 use unperturb::train::snapshot::Settings;
 use unperturb_engine::{Device, Session};
 
-use crate::{COUNT, SHAPE, nets, pictures, reversal};
+use crate::builtin::{nets, pictures};
+use crate::{COUNT, SHAPE, reversal};
 
 const DRAW: [u32; 4] = [7, 0, 0, 0];
 
@@ -31,7 +32,7 @@ impl Attacked {
         let objective = Objective { loss: Loss::CrossEntropy, targeted: false };
         let evaluate = victim.differentiate(&mut session, SHAPE, objective).expect("compiled");
         victim.load(&mut session).expect("loaded");
-        let (images, labels) = pictures();
+        let (images, labels) = pictures(COUNT);
         session.write_u32(LABELS, &labels).expect("written");
         if session.has(RANDOM) {
             session.write_u32(RANDOM, &DRAW).expect("written");

@@ -7,7 +7,8 @@ use unperturb::reversal::step::{Losses, total};
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Device, Graph, Session};
 
-use crate::{COUNT, SHAPE, SIZE, nets, pictures, reversal};
+use crate::builtin::{nets, pictures};
+use crate::{COUNT, SHAPE, SIZE, reversal};
 
 /// A reversal of the built-in pictures after its steps.
 struct Repaired {
@@ -26,7 +27,7 @@ impl Repaired {
         g.output("logits", model.trace(&g, g.state(IMAGES, SHAPE)).logits);
         session.compile(&g).expect("compiled");
         model.load(&mut session).expect("loaded");
-        session.write(IMAGES, &pictures().0).expect("written");
+        session.write(IMAGES, &pictures(COUNT).0).expect("written");
         session.write_u32(RANDOM, &Random::seeded(3)).expect("written");
         let mut passes = Passes::default();
         descent.run(&mut session, &mut passes).expect("run");

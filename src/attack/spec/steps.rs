@@ -232,14 +232,8 @@ impl Cw {
 
     /// The steps to run.
     pub fn steps(&self) -> ProjectedGradient {
-        ProjectedGradient {
-            norm: self.norm,
-            epsilon: self.epsilon.value(),
-            step_size: self.step_size.value(),
-            steps: self.steps,
-            restarts: self.restarts,
-            random_start: true,
-        }
+        let Self { norm, epsilon, step_size, steps, restarts, .. } = *self;
+        Pgd { norm, epsilon, step_size, steps, restarts, ..Pgd::published(norm) }.steps()
     }
 
     /// What the steps raise.

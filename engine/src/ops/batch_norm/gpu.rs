@@ -74,8 +74,7 @@ impl Reduction {
 
     /// All ways to run it, the likely best first.
     pub fn variants(&self, extent: Extent, abilities: &Abilities) -> Vec<Variant> {
-        let lanes =
-            abilities.has_lanes_for(extent.rows * extent.channels).then(|| self.lanes(extent)).flatten();
+        let lanes = abilities.lanes(extent.rows * extent.channels, || self.lanes(extent));
         Variant::all(lanes, vec![], self.lower(extent), abilities)
     }
 

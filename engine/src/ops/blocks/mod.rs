@@ -148,6 +148,9 @@ pub fn variants(
     abilities: &Abilities,
     launch: impl Fn(&Cut, Binding) -> Launch,
 ) -> Vec<Variant> {
+    if abilities.software && !abilities.emulating {
+        return vec![];
+    }
     let mut cuts: Vec<Cut> = BLOCKS
         .into_iter()
         .filter(|block| block.fits(&product, abilities))

@@ -80,7 +80,7 @@ impl Operation for Elementwise {
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
         let words = signature.inputs.iter().chain([&signature.output]).map(Type::words).sum();
-        let lanes = abilities.has_lanes_for(words).then(|| lanes::lower(&self.code, signature)).flatten();
+        let lanes = abilities.lanes(words, || lanes::lower(&self.code, signature));
         Variant::all(lanes, vec![], gpu::lower(&self.code, signature), abilities)
     }
 }

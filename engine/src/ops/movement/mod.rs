@@ -107,10 +107,7 @@ impl Operation for Movement {
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
         let walk = Walk::new(self, signature);
         let operand = signature.inputs[0].words();
-        let lanes = abilities
-            .has_lanes_for(operand + signature.output.words())
-            .then(|| lanes::lower(&walk, operand))
-            .flatten();
+        let lanes = abilities.lanes(operand + signature.output.words(), || lanes::lower(&walk, operand));
         Variant::all(lanes, vec![], gpu::lower(&walk), abilities)
     }
 }

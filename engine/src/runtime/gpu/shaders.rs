@@ -20,6 +20,7 @@ use crate::runtime::gpu::Abilities;
 const ABILITIES: [Abilities; 2] = [
     Abilities {
         software: true,
+        emulating: true,
         subgroup: Some(8),
         f16: true,
         cooperative_matrix: false,
@@ -29,6 +30,7 @@ const ABILITIES: [Abilities; 2] = [
     },
     Abilities {
         software: false,
+        emulating: false,
         subgroup: Some(32),
         f16: true,
         cooperative_matrix: true,

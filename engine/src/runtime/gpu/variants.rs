@@ -53,7 +53,7 @@ impl Variant {
         Variant { name: PORTABLE, lowered, contends: true }
     }
 
-    /// The variant for adapters that have lanes, see [`Abilities::has_lanes_for`].
+    /// The variant for adapters that have lanes, see [`Abilities::lanes`].
     pub fn lanes(lowered: Lowered) -> Self {
         Variant { name: LANES, lowered, contends: true }
     }
@@ -82,6 +82,8 @@ pub struct Abilities {
     /// A driver that computes on the CPU: neighbours in a workgroup are lanes of one vector, and workgroup
     /// memory and barriers cost more than they bring.
     pub software: bool,
+    /// Whether a software driver is to run kernels of hardware, too. They never win there; tests ask for them by name.
+    pub emulating: bool,
     /// Invocations in every subgroup, where that is one number and shaders may exchange values within it.
     pub subgroup: Option<u32>,
     /// Shaders may compute with 16-bit floats and store them.
@@ -97,10 +99,12 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Whether a workgroup of 8 is one vector of a CPU, whose lanes exchange values for next to nothing, and so many
-    /// words are not too much for kernels that are launched for each window of them.
-    pub fn has_lanes_for(&self, words: usize) -> bool {
-        self.software && self.subgroup == Some(8) && words <= MOST_WINDOWS * MAX_WINDOW
+    /// What `make` makes for software drivers on which a workgroup of 8 is one vector of a CPU, whose lanes exchange
+    /// values for next to nothing; None on other adapters, and where so many words are too much for kernels that are
+    /// launched for each window of them.
+    pub fn lanes(&self, words: usize, make: impl FnOnce() -> Option<Lowered>) -> Option<Lowered> {
+        let has_lanes = self.software && self.subgroup == Some(8);
+        if has_lanes && words <= MOST_WINDOWS * MAX_WINDOW { make() } else { None }
     }
 
     /// What a device can do.
@@ -109,6 +113,7 @@ impl Abilities {
         let (low, high) = report.subgroup_sizes;
         Abilities {
             software: report.kind == AdapterKind::Software,
+            emulating: matches!(device.pick(), Pick::Named(_)),
             subgroup: (report.subgroups && low == high).then_some(low),
             f16: report.f16,
             cooperative_matrix: report.cooperative_matrix,
@@ -126,7 +131,7 @@ impl GpuDevice {
     /// The first error met while tracing.
     pub fn variants(&self, graph: &Graph) -> Result<Vec<&'static str>, EngineError> {
         let plan = Plan::new(&optimize(graph.trace()?), |_, _| vec![]);
-        let abilities = Abilities::of(self);
+        let abilities = Abilities { emulating: true, ..Abilities::of(self) };
         let of = |step: &Step| step.op.operation().gpu_variants(&step.signature, &abilities);
         let mut names: Vec<_> = plan.steps.iter().flat_map(of).map(|variant| variant.name).collect();
         names.sort_unstable();
