@@ -1,41 +1,30 @@
-// chunk_gradient_sums.wgsl for software drivers whose subgroups are 8 lanes of a vector (see
-// conv2d/lanes_correlation.wgsl), over the chunks of one window of x and of dy.
-// One workgroup of 8 per chunk and block of 8 channels. Grid: chunks * blocks, folded into two axes.
-// params: rows, channels, rows of a chunk, chunks of the window; first chunk, first element of x, blocks, 0.
-@group(0) @binding(1) var<uniform> x: array<vec4<f32>, VECTORS>;
-@group(0) @binding(2) var<uniform> dy: array<vec4<f32>, VECTORS>;
-@group(0) @binding(3) var<uniform> statistics: array<vec4<f32>, S_VECTORS>;
-@group(0) @binding(4) var<storage, read_write> parts: array<f32>;
+// chunk_gradient_sums.wgsl for software drivers whose subgroups are 8 lanes of a vector, four channels at a time. The
+// host writes out the bindings (lib/vectors.wgsl).
+// One invocation per chunk and four channels, workgroups of 8. Grid: ceil(chunks * channels / 32), folded into two axes.
+// params: rows, channels, rows of a chunk, chunks.
+//BINDINGS
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let rows = params[0][0];
-  let channels = params[0][1];
+  let vectors = params[0][1] / 4u;
   let size = params[0][2];
-  let blocks = params[1][2];
-  let index = folded(workgroup, grid);
-  let k = params[1][0] + index / blocks;
-  let j = index % blocks * 8u + lane;
-  // Lanes and chunks beyond the last make what another makes; it is dropped.
-  let channel = min(j, channels - 1u);
-  let own = channel - params[1][1];
-  let first = min(k * size, rows - 1u);
-  let last = min(first + size, rows);
-  let mean = statistics[channel / 4u][channel % 4u];
-  var along = 0.0;
-  var plain = 0.0;
-  for (var r = first; r < last; r += 4u) {
-    //for u in 0..4
-    let at$u = min(r + $uu, last - 1u) * channels + own;
-    let gradient$u = select(0.0, dy[at$u / 4u][at$u % 4u], r + $uu < last);
-    let distance$u = select(0.0, x[at$u / 4u][at$u % 4u] - mean, r + $uu < last);
-    along = fma(gradient$u, distance$u, along);
-    plain += gradient$u;
-    //end
+  let own = folded(workgroup, grid) * 8u + lane;
+  // Lanes beyond the last make what another makes; it is dropped.
+  let index = min(own, params[0][3] * vectors - 1u);
+  let k = index / vectors;
+  let j = index % vectors;
+  let mean = load_statistics(j);
+  var along = vec4<f32>();
+  var plain = vec4<f32>();
+  for (var r = k * size; r < min((k + 1u) * size, rows); r++) {
+    let gradient = load_dy(r * vectors + j);
+    along = fma(gradient, load_x(r * vectors + j) - mean, along);
+    plain += gradient;
   }
-  if (index / blocks < params[0][3] && j < channels) {
-    parts[2u * k * channels + j] = along;
-    parts[(2u * k + 1u) * channels + j] = plain;
+  if (own == index) {
+    store_parts(2u * k * vectors + j, along);
+    store_parts((2u * k + 1u) * vectors + j, plain);
   }
 }

@@ -1,34 +1,29 @@
 // conv2d, forward and input gradient, for software drivers whose subgroups are 8 lanes of a vector:
 //   d[m, k] = sum over taps (r, s) and source channels c of x[pixel(m, r, s), c] * w[r, s, c, k]
-// with the axes of correlation.wgsl, over one window of the source and one of the weights.
-// There, a load from storage is a loop over the lanes, which costs more than a hundred products, while one
-// from a uniform buffer does not branch, and a broadcast is one instruction.
+// with the axes of correlation.wgsl.
+// There, a load costs more than a hundred products, and a broadcast is one instruction.
 // One workgroup of 8 makes 8 * PIXEL_GROUPS pixels x 4 * OUTPUT_QUADS channels of d: a lane has the pixels of
 // its number in each group, and the lanes load the weights together and broadcast them.
 // w is packed by lanes_pack.wgsl. Grid: phases * ceil(positions / pixels of a tile) * blocks, folded.
-// params: first image, images, first grid row, grid rows; grid columns, blocks, first block, first vector of
-// x; step (rows, columns), kernel (rows, columns); source rows, columns, vectors of a pixel, destination
-// channels; destination rows, columns, source step (rows, columns); source offset (rows, columns),
-// destination offset (rows, columns); direction, vectors of a block of w, first element of the epilogue's pixels (or
-// vector, where they are vectors).
-@group(0) @binding(1) var<uniform> x: array<vec4<f32>, X_VECTORS>;
-@group(0) @binding(2) var<uniform> w: array<vec4<f32>, W_VECTORS>;
-//DESTINATION
+// params: images, grid rows, grid columns, blocks; first block, vectors of a block of w, direction, vectors of a pixel;
+// step (rows, columns), kernel (rows, columns); source rows, columns, destination channels, 0; destination rows,
+// columns, source step (rows, columns); source offset (rows, columns), destination offset (rows, columns).
+//BINDINGS
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-  let rows = params[0][3];
-  let columns = params[1][0];
-  let blocks = params[1][1];
+  let rows = params[0][1];
+  let columns = params[0][2];
+  let blocks = params[0][3];
+  let direction = i32(params[1][2]);
+  let vectors = params[1][3];
   let step = params[2].xy;
   let kernel = params[2].zw;
   let source = params[3].xy;
-  let vectors = params[3][2];
-  let destinations = params[3][3];
-  let direction = i32(params[6][0]);
+  let destinations = params[3][2];
 
-  let positions = params[0][1] * rows * columns;
+  let positions = params[0][0] * rows * columns;
   let groups = (positions + 8u * PIXEL_GROUPSu - 1u) / (8u * PIXEL_GROUPSu);
   let index = folded(workgroup, grid);
   let block = index % blocks;
@@ -40,8 +35,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   //for p in 0..PIXEL_GROUPS
   let position$p = (group * PIXEL_GROUPSu + $pu) * 8u + lane;
   let exists$p = position$p < positions && first_tap.x < step.x;
-  let image$p = params[0][0] + position$p / (rows * columns);
-  let cell$p = vec2(params[0][2] + position$p / columns % rows, position$p % columns);
+  let image$p = position$p / (rows * columns);
+  let cell$p = vec2(position$p / columns % rows, position$p % columns);
   let base$p = select(vec2(-0x10000000), vec2<i32>(cell$p * params[4].zw + params[5].xy), exists$p);
   //for q in 0..OUTPUT_QUADS
   var a$p_$q = vec4<f32>();
@@ -55,19 +50,18 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
       //for p in 0..PIXEL_GROUPS
       let at$p = vec2<u32>(base$p + offset);
       let inside$p = all(at$p < source);
-      let first$p = ((image$p * source.x + at$p.x) * source.y + at$p.y) * vectors - params[1][3];
-      let x$p = select(0u, first$p, inside$p);
+      let x$p = select(0u, ((image$p * source.x + at$p.x) * source.y + at$p.y) * vectors, inside$p);
       //end
-      var next = block * params[6][1] + (r * kernel.y + s) * vectors * 4u * OUTPUT_QUADSu;
+      let tap = block * params[1][1] + (r * kernel.y + s) * vectors * 4u * OUTPUT_QUADSu;
       for (var c = 0u; c < vectors; c++) {
+        let next = tap + c * 4u * OUTPUT_QUADSu;
         //for p in 0..PIXEL_GROUPS
-        let v$p = select(vec4<f32>(), x[x$p + c], inside$p);
+        let v$p = select(vec4<f32>(), load_x(x$p + c), inside$p);
         //end
         //for t in 0..WEIGHT_LOADS
-        let w$t = w[next + 8u * $tu + lane % LOADINGu];
+        let w$t = load_w(next + 8u * $tu + lane % LOADINGu);
         //end
         let ws = array(LOADED);
-        next += 4u * OUTPUT_QUADSu;
         //for q in 0..OUTPUT_QUADS
         //for i in 0..4
         let b$q_$i = subgroupBroadcast(ws[$qu / 2u], 4u * ($qu % 2u) + $iu);
@@ -84,7 +78,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     offset.x += direction;
   }
 
-  let first = (params[1][2] + block) * 4u * OUTPUT_QUADSu;
+  let first = (params[1][0] + block) * 4u * OUTPUT_QUADSu;
   //for p in 0..PIXEL_GROUPS
   let to$p = cell$p * step + first_tap + params[5].zw;
   if (exists$p && all(to$p < params[4].xy)) {

@@ -1,9 +1,8 @@
-// elementwise, for software drivers whose subgroups are 8 lanes of a vector (see conv2d/lanes_correlation.wgsl):
-//   y[i] = f(x0[i], x1[i], ...), operands broadcast to y, over one window of those that are not.
-// The host writes out the bindings, the offsets of repeated operands and the body of f.
+// elementwise, for software drivers whose subgroups are 8 lanes of a vector:
+//   y[i] = f(x0[i], x1[i], ...), operands broadcast to y, four neighbours at a time.
+// The host writes out the bindings (lib/vectors.wgsl), the offsets of repeated operands and the body of f.
 // One invocation per UNROLLED vectors of four elements, workgroups of 8. Grid: ceil(vectors / (8 * UNROLLED)).
-// params: vectors of the window, its first within the operands' windows, its first of y, 0; then sizes and strides of
-// repeated operands.
+// params: vectors, 0, 0, 0; then sizes and strides of repeated operands.
 //BINDINGS
 
 @compute @workgroup_size(8)
@@ -16,7 +15,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     let i = min(own, params[0][0] - 1u);
 //OFFSETS
 //BODY
-    if (own < params[0][0]) { y[i + params[0][2]] = RESULT; }
+    if (own < params[0][0]) { store_y(i, RESULT); }
   }
   //end
 }

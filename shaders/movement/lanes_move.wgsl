@@ -1,9 +1,8 @@
-// move.wgsl for software drivers whose subgroups are 8 lanes of a vector (see conv2d/lanes_correlation.wgsl), four
-// neighbouring words at a time, over one window of x. The host writes out how the axes are walked.
+// move.wgsl for software drivers whose subgroups are 8 lanes of a vector, four neighbouring words at a time. The host
+// writes out the bindings (lib/vectors.wgsl) and how the axes are walked.
 // One invocation per UNROLLED vectors, workgroups of 8. Grid: ceil(vectors / (8 * UNROLLED)), folded into two axes.
-// params: vectors to make, first vector of y, first vector of x, fill; then the words of each axis.
-@group(0) @binding(1) var<uniform> x: array<vec4<u32>, X_VECTORS>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+// params: vectors to make, fill, 0, 0; then the words of each axis.
+//BINDINGS
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
@@ -12,10 +11,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   //for u in 0..UNROLLED
   {
     let own = first + 8u * $uu;
-    let i = min(own, params[0][0] - 1u) + params[0][1];
+    let i = min(own, params[0][0] - 1u);
 //PLACES
-    let words = select(vec4(params[0][3]), x[select(0u, at - params[0][2], inside)], inside);
-    if (own < params[0][0]) { y[i] = words; }
+    let words = select(vec4(params[0][1]), words_x(select(0u, at, inside)), inside);
+    if (own < params[0][0]) { store_words_y(i, words); }
   }
   //end
 }

@@ -1,5 +1,4 @@
-//! GPU kernel for software drivers whose subgroups are 8 lanes: operands from windows of uniform memory, which such
-//! drivers read many times faster than storage, and four elements at a time.
+//! GPU kernel for software drivers whose subgroups are 8 lanes: four elements at a time.
 
 use std::fmt::Write;
 
@@ -7,13 +6,13 @@ use super::broadcast::Walk;
 use super::gpu::{param, statements};
 use super::program::Code;
 use crate::ops::Signature;
-use crate::runtime::gpu::{Binding, Launch, Lowered, MAX_WINDOW, Slot, Window, unroll};
+use crate::runtime::gpu::{Abilities, Launch, Lowered, Slot, Vectors, unroll};
 
 const LANES: usize = 8;
 /// Vectors of four elements that an invocation makes.
 const UNROLLED: usize = 4;
 /// Smaller results are not worth a shader for their size.
-const FEWEST: usize = MAX_WINDOW / 4;
+const FEWEST: usize = 4096;
 
 /// How an operand is read for four neighbours of the result.
 #[derive(Clone, Copy, PartialEq)]
@@ -51,8 +50,8 @@ impl Place {
     }
 }
 
-/// The program, unless its operands do not come in vectors of four or repeated ones do not fit into windows.
-pub fn lower(code: &Code, signature: &Signature) -> Option<Lowered> {
+/// The program, unless there is little to do or its operands do not come in vectors of four.
+pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Option<Lowered> {
     let elements = signature.output.words();
     if elements < FEWEST || !elements.is_multiple_of(4) {
         return None;
@@ -60,36 +59,21 @@ pub fn lower(code: &Code, signature: &Signature) -> Option<Lowered> {
     let walk = Walk::new(signature);
     let operands = signature.inputs.iter().map(|ty| ty.words());
     let places: Vec<Place> = (0..operands.len()).map(|i| Place::of(&walk, i)).collect::<Option<_>>()?;
-    if operands.clone().zip(&places).any(|(words, place)| place.is_repeated() && words > MAX_WINDOW) {
-        return None;
-    }
     let (offsets, walked) = offsets(&walk, &places);
-    let windows: Vec<Window> = operands
-        .zip(&places)
-        .map(|(words, place)| match place {
-            Place::Number => Window { first: 0, words: Window::words_into(1) },
-            _ => Window::around(0, words),
-        })
-        .collect();
-    let source = source(code, &places, &windows, &offsets);
-    let step = if places.contains(&Place::Along) { MAX_WINDOW } else { elements };
-    let launch = |start: usize| {
-        let along = Window::around(start, elements);
-        let bindings = windows.iter().zip(&places).enumerate().map(|(index, (&window, &place))| {
-            let window = if place == Place::Along { along } else { window };
-            Binding::uniform(Slot::Input(index), window)
-        });
-        let vectors = (elements - start).min(step) / 4;
-        let head = [vectors, (start - along.first) / 4, start / 4, 0];
-        Launch {
-            label: "elementwise",
-            source: source.clone().into(),
-            bindings: bindings.chain([Binding::write_output()]).collect(),
-            params: head.into_iter().chain(walked.iter().copied()).map(|word| word as u32).collect(),
-            workgroups: vectors.div_ceil(LANES * UNROLLED),
-        }
+    let seen = |(index, (words, place)): (usize, (usize, &Place))| match place {
+        Place::Along => Vectors::input(index, abilities),
+        _ => Vectors::uniform_if_small(Slot::Input(index), words, abilities),
     };
-    Some(Lowered { scratch: vec![], launches: (0..elements).step_by(step).map(launch).collect() })
+    let mut buffers: Vec<Vectors> = operands.zip(&places).enumerate().map(seen).collect();
+    buffers.push(Vectors::output(abilities));
+    let vectors = elements / 4;
+    Some(Lowered::single(Launch {
+        label: "elementwise",
+        source: source(code, &places, &buffers, &offsets).into(),
+        bindings: buffers.iter().map(Vectors::binding).collect(),
+        params: [vectors, 0, 0, 0].into_iter().chain(walked).map(|word| word as u32).collect(),
+        workgroups: vectors.div_ceil(LANES * UNROLLED),
+    }))
 }
 
 /// The statements that set `o` and its number to where each repeated operand is read, and the parameters from number
@@ -108,7 +92,7 @@ fn offsets(walk: &Walk, places: &[Place]) -> (String, Vec<usize>) {
     // The axes outside of these repeat everything.
     let outermost = (0..walk.sizes.len()).find(|&axis| moves(axis)).unwrap_or(walk.sizes.len());
     if outermost < walk.sizes.len() {
-        writeln!(text, "    var rest = i + params[0][2];").expect("writing to a string");
+        writeln!(text, "    var rest = i;").expect("writing to a string");
     }
     for axis in (outermost..walk.sizes.len()).rev() {
         let last = axis + 1 == walk.sizes.len();
@@ -133,28 +117,21 @@ fn offsets(walk: &Walk, places: &[Place]) -> (String, Vec<usize>) {
     (text, params)
 }
 
-fn source(code: &Code, places: &[Place], windows: &[Window], offsets: &str) -> String {
-    let mut bindings = String::new();
-    for (index, window) in windows.iter().enumerate() {
-        let (binding, vectors) = (index + 1, window.words / 4);
-        let declaration =
-            format!("@group(0) @binding({binding}) var<uniform> x{index}: array<vec4<f32>, {vectors}>;");
-        writeln!(bindings, "{declaration}").expect("writing to a string");
-    }
-    let binding = windows.len() + 1;
-    let result = format!("@group(0) @binding({binding}) var<storage, read_write> y: array<vec4<f32>>;");
-    writeln!(bindings, "{result}").expect("writing to a string");
+/// Operands, then the result, as the buffers in that order.
+fn source(code: &Code, places: &[Place], buffers: &[Vectors], offsets: &str) -> String {
+    let name = |index: usize| if index < places.len() { format!("x{index}") } else { "y".to_owned() };
+    let declared = buffers.iter().enumerate().map(|(index, buffer)| buffer.declare(&name(index), index + 1));
     let body = statements(code, "vec4<f32>", |input| {
         let index = input as usize;
         match places[index] {
-            Place::Along => format!("x{index}[i + params[0][1]]"),
-            Place::Number => format!("vec4(x{index}[0].x)"),
-            Place::Vector => format!("x{index}[o{index}]"),
-            Place::Splat => format!("vec4(x{index}[o{index} / 4u][o{index} % 4u])"),
+            Place::Along => format!("load_x{index}(i)"),
+            Place::Number => format!("vec4(load_x{index}(0u).x)"),
+            Place::Vector => format!("load_x{index}(o{index})"),
+            Place::Splat => format!("vec4(load_x{index}(o{index} / 4u)[o{index} % 4u])"),
         }
     });
     let template = include_str!("../../../../shaders/elementwise/lanes.wgsl")
-        .replace("//BINDINGS", &bindings)
+        .replace("//BINDINGS", &declared.collect::<String>())
         .replace("//OFFSETS", offsets)
         .replace("//BODY", &body)
         .replace("RESULT", &format!("r{}", code.0.len() - 1))

@@ -79,8 +79,7 @@ impl Operation for Elementwise {
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        let words = signature.inputs.iter().chain([&signature.output]).map(Type::words).sum();
-        let lanes = abilities.lanes(words, || lanes::lower(&self.code, signature));
+        let lanes = abilities.lanes(|| lanes::lower(&self.code, signature, abilities));
         Variant::all(lanes, vec![], gpu::lower(&self.code, signature), abilities)
     }
 }

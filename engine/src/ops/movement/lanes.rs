@@ -1,15 +1,16 @@
-//! GPU kernel of moves for software drivers whose subgroups are 8 lanes: vectors of four words from windows of
-//! uniform memory, which such drivers read many times faster than storage.
+//! GPU kernel of moves for software drivers whose subgroups are 8 lanes: vectors of four words.
 
 use std::fmt::Write;
 
 use super::walk::{Stride, Walk};
 use crate::ops::elementwise::gpu::param;
-use crate::runtime::gpu::{Binding, Launch, Lowered, MAX_WINDOW, Slot, WINDOW_STEP, Window, unroll};
+use crate::runtime::gpu::{Abilities, Launch, Lowered, Vectors, unroll};
 
 const LANES: usize = 8;
 /// Vectors that an invocation moves.
 const UNROLLED: usize = 4;
+/// Fewer vectors are not worth a shader for their axes.
+const FEWEST: usize = 1024;
 
 /// The walk in vectors of four words, if rows of the operand stay together in it.
 fn in_vectors(walk: &Walk) -> Option<Vec<Stride>> {
@@ -34,46 +35,26 @@ fn in_vectors(walk: &Walk) -> Option<Vec<Stride>> {
     Some(strides)
 }
 
-/// The move of an operand of so many words, unless it is small, tears vectors apart or goes through the operand out of
-/// order.
-pub(super) fn lower(walk: &Walk, operand: usize) -> Option<Lowered> {
+/// The move, unless it is small or tears vectors apart.
+pub(super) fn lower(walk: &Walk, abilities: &Abilities) -> Option<Lowered> {
     let strides = in_vectors(walk)?;
     let vectors: usize = strides.iter().map(|stride| stride.axis.size).product();
-    let (outermost, inner) = strides.split_first()?;
-    let ordered = outermost.axis.step > 0 && outermost.axis.dilation == 1;
-    let nested = inner.iter().all(|stride| stride.limit * stride.stride <= outermost.stride);
-    if vectors < MAX_WINDOW / 16 || !ordered || !nested {
-        return None;
-    }
-    // Result positions along the outermost axis whose operand fits into a window, wherever that begins.
-    let (step, apart) = (outermost.axis.step as usize, 4 * outermost.stride);
-    let capacity = MAX_WINDOW - if apart.is_multiple_of(WINDOW_STEP) { 0 } else { WINDOW_STEP - 1 };
-    let all = outermost.axis.size;
-    let most = if operand <= MAX_WINDOW { all } else { (capacity / apart).div_ceil(step) };
-    if most == 0 {
+    if vectors < FEWEST {
         return None;
     }
     let (text, walked) = places(&strides);
+    let (x, y) = (Vectors::input(0, abilities), Vectors::output(abilities));
     let source = include_str!("../../../../shaders/movement/lanes_move.wgsl")
-        .replace("X_VECTORS", &(Window::words_into(operand) / 4).to_string())
+        .replace("//BINDINGS", &(x.declare("x", 1) + &y.declare("y", 2)))
         .replace("//PLACES", &text)
         .replace("UNROLLED", &UNROLLED.to_string());
-    let source = unroll(&source);
-    let row = vectors / all;
-    let launch = |first: usize| {
-        let position = outermost.axis.start + (first * step) as i64;
-        let window = Window::around(position.clamp(0, outermost.limit as i64) as usize * apart, operand);
-        let count = most.min(all - first) * row;
-        let head = [count as u32, (first * row) as u32, (window.first / 4) as u32, walk.fill];
-        Launch {
-            label: "move",
-            source: source.clone().into(),
-            bindings: vec![Binding::uniform(Slot::Input(0), window), Binding::write_output()],
-            params: head.into_iter().chain(walked.iter().copied()).collect(),
-            workgroups: count.div_ceil(LANES * UNROLLED),
-        }
-    };
-    Some(Lowered { scratch: vec![], launches: (0..all).step_by(most).map(launch).collect() })
+    Some(Lowered::single(Launch {
+        label: "move",
+        source: unroll(&source).into(),
+        bindings: vec![x.binding(), y.binding()],
+        params: [vectors as u32, walk.fill, 0, 0].into_iter().chain(walked).collect(),
+        workgroups: vectors.div_ceil(LANES * UNROLLED),
+    }))
 }
 
 /// The statements that find the vector `at` of the operand for the vector `i` of the result, and whether there is one

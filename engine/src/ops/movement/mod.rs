@@ -106,8 +106,7 @@ impl Operation for Movement {
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
         let walk = Walk::new(self, signature);
-        let operand = signature.inputs[0].words();
-        let lanes = abilities.lanes(operand + signature.output.words(), || lanes::lower(&walk, operand));
+        let lanes = abilities.lanes(|| lanes::lower(&walk, abilities));
         Variant::all(lanes, vec![], gpu::lower(&walk), abilities)
     }
 }

@@ -25,6 +25,8 @@ pub struct AdapterReport {
     pub kind: AdapterKind,
     /// Shaders may compute with 16-bit floats.
     pub f16: bool,
+    /// Shaders may compute with 64-bit integers.
+    pub int64: bool,
     /// Shaders may exchange values within a subgroup.
     pub subgroups: bool,
     /// Smallest and largest subgroup, in invocations.
@@ -86,6 +88,7 @@ impl AdapterReport {
                 DeviceType::Other => AdapterKind::Other,
             },
             f16: features.contains(Features::SHADER_F16),
+            int64: features.contains(Features::SHADER_INT64),
             subgroups: features.contains(Features::SUBGROUP),
             subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
             cooperative_matrix: info.backend == Backend::Vulkan

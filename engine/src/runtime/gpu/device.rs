@@ -81,6 +81,7 @@ impl GpuDevice {
                 | Features::TIMESTAMP_QUERY_INSIDE_PASSES
                 | Features::SUBGROUP
                 | Features::SHADER_F16
+                | Features::SHADER_INT64
                 | Features::PIPELINE_CACHE);
         let mut experimental_features = ExperimentalFeatures::disabled();
         if report.cooperative_matrix {

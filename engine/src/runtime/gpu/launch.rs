@@ -44,6 +44,11 @@ impl Window {
         total.next_multiple_of(WINDOW_STEP).min(MAX_WINDOW)
     }
 
+    /// The window that is all of a buffer of `total` words, if there can be such.
+    pub fn all(total: usize) -> Option<Self> {
+        (total <= MAX_WINDOW).then(|| Window::around(0, total))
+    }
+
     /// The window of the most words into a buffer of `total` words that begins at `first` or, for alignment
     /// or lack of words behind it, before it.
     pub fn around(first: usize, total: usize) -> Self {

@@ -20,6 +20,7 @@ mod store;
 mod tuner;
 mod unroll;
 mod variants;
+mod vectors;
 
 pub use adapters::{AdapterKind, AdapterReport};
 pub(crate) use backend::GpuBackend;
@@ -27,3 +28,4 @@ pub use device::GpuDevice;
 pub use launch::{Access, Binding, Launch, Lowered, MAX_WINDOW, Slot, WINDOW_STEP, Window};
 pub use unroll::unroll;
 pub use variants::{Abilities, Variant};
+pub use vectors::Vectors;

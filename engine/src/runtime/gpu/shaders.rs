@@ -16,29 +16,32 @@ use crate::optimize::optimize;
 use crate::plan::{Plan, Step};
 use crate::runtime::gpu::Abilities;
 
-/// A software Vulkan, and a large GPU.
-const ABILITIES: [Abilities; 2] = [
-    Abilities {
-        software: true,
-        emulating: true,
-        subgroup: Some(8),
-        f16: true,
-        cooperative_matrix: false,
-        half_products: true,
-        workgroup_bytes: 32 << 10,
-        workgroup_invocations: 1024,
-    },
-    Abilities {
-        software: false,
-        emulating: false,
-        subgroup: Some(32),
-        f16: true,
-        cooperative_matrix: true,
-        half_products: true,
-        workgroup_bytes: 48 << 10,
-        workgroup_invocations: 1024,
-    },
-];
+/// A software Vulkan, one without 64-bit integers, and a large GPU.
+const ABILITIES: [Abilities; 3] = [SOFTWARE, Abilities { int64: false, ..SOFTWARE }, HARDWARE];
+
+const SOFTWARE: Abilities = Abilities {
+    software: true,
+    emulating: true,
+    subgroup: Some(8),
+    f16: true,
+    int64: true,
+    cooperative_matrix: false,
+    half_products: true,
+    workgroup_bytes: 32 << 10,
+    workgroup_invocations: 1024,
+};
+
+const HARDWARE: Abilities = Abilities {
+    software: false,
+    emulating: false,
+    subgroup: Some(32),
+    f16: true,
+    int64: true,
+    cooperative_matrix: true,
+    half_products: true,
+    workgroup_bytes: 48 << 10,
+    workgroup_invocations: 1024,
+};
 
 /// Results of every kind of launch, with the gradients of those that have one.
 fn programs<'g>(g: &'g Graph) -> Vec<Value<'g>> {
@@ -118,8 +121,10 @@ fn sources() -> Vec<String> {
 }
 
 /// What variants may use beyond plain WGSL.
-const CAPABILITIES: Capabilities =
-    Capabilities::SUBGROUP.union(Capabilities::SHADER_FLOAT16).union(Capabilities::COOPERATIVE_MATRIX);
+const CAPABILITIES: Capabilities = Capabilities::SUBGROUP
+    .union(Capabilities::SHADER_FLOAT16)
+    .union(Capabilities::COOPERATIVE_MATRIX)
+    .union(Capabilities::SHADER_INT64);
 
 #[test]
 fn every_launch_is_valid_wgsl() {

@@ -3,7 +3,7 @@
 use super::adapters::AdapterKind;
 use super::choices::Subject;
 use super::device::GpuDevice;
-use super::launch::{Lowered, MAX_WINDOW};
+use super::launch::Lowered;
 use crate::error::EngineError;
 use crate::graph::Graph;
 use crate::ops::{Op, Signature, blocks};
@@ -35,9 +35,6 @@ pub(super) enum Pick {
 
 /// The variant that runs on every adapter.
 pub const PORTABLE: &str = "portable";
-
-/// Windows that an operation is worth so many launches for.
-const MOST_WINDOWS: usize = 8192;
 
 /// The variant for software drivers whose subgroups are 8 lanes of a vector.
 pub const LANES: &str = "lanes";
@@ -88,6 +85,8 @@ pub struct Abilities {
     pub subgroup: Option<u32>,
     /// Shaders may compute with 16-bit floats and store them.
     pub f16: bool,
+    /// Shaders may compute with 64-bit integers and store them.
+    pub int64: bool,
     /// Shaders may multiply 16x16 matrices of 16-bit floats with sums in `f32` on matrix units.
     pub cooperative_matrix: bool,
     /// Factors of products may be rounded to 16-bit floats.
@@ -100,11 +99,10 @@ pub struct Abilities {
 
 impl Abilities {
     /// What `make` makes for software drivers on which a workgroup of 8 is one vector of a CPU, whose lanes exchange
-    /// values for next to nothing; None on other adapters, and where so many words are too much for kernels that are
-    /// launched for each window of them.
-    pub fn lanes(&self, words: usize, make: impl FnOnce() -> Option<Lowered>) -> Option<Lowered> {
+    /// values for next to nothing; None on other adapters.
+    pub fn lanes(&self, make: impl FnOnce() -> Option<Lowered>) -> Option<Lowered> {
         let has_lanes = self.software && self.subgroup == Some(8);
-        if has_lanes && words <= MOST_WINDOWS * MAX_WINDOW { make() } else { None }
+        if has_lanes { make() } else { None }
     }
 
     /// What a device can do.
@@ -116,6 +114,7 @@ impl Abilities {
             emulating: matches!(device.pick(), Pick::Named(_)),
             subgroup: (report.subgroups && low == high).then_some(low),
             f16: report.f16,
+            int64: report.int64,
             cooperative_matrix: report.cooperative_matrix,
             half_products: device.has_half_products(),
             workgroup_bytes: report.max_workgroup_bytes,

@@ -36,7 +36,7 @@ pub fn correlation_variants(
     epilogue: Option<&Epilogue>,
     abilities: &Abilities,
 ) -> Vec<Variant> {
-    let lanes = abilities.lanes(g.input_len() + g.output_len(), || lanes::correlation(pass, g, epilogue));
+    let lanes = abilities.lanes(|| lanes::correlation(pass, g, epilogue, abilities));
     let correlation = Correlation::new(pass, g);
     let launch = |cut: &Cut, to| blocks::correlation(&correlation, epilogue, cut, to);
     let blocks = variants(blocks::product(&correlation), abilities, launch);
@@ -50,7 +50,7 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
 
 /// All ways to make the gradient of the weights, the likely best first.
 pub fn weight_gradient_variants(g: &Geometry, abilities: &Abilities) -> Vec<Variant> {
-    let lanes = abilities.lanes(g.input_len() + g.output_len(), || lanes_weights::weight_gradient(g));
+    let lanes = abilities.lanes(|| lanes_weights::weight_gradient(g));
     let launch = |cut: &Cut, to| blocks::weight_gradient(g, cut, to);
     let blocks = variants(blocks::weight_product(g), abilities, launch);
     Variant::all(lanes, blocks, weight_gradient(g), abilities)

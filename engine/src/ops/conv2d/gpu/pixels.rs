@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::fused::{Epilogue, Operand};
 use crate::ops::elementwise::gpu::statements;
-use crate::runtime::gpu::{Binding, Slot, Window};
+use crate::runtime::gpu::{Abilities, Binding, Slot, Vectors};
 
 /// Declares the pixels `name` at `binding`, with the functions that read four channels of them at a time: as
 /// vectors where the number of channels allows it.
@@ -26,73 +26,85 @@ pub fn destination(
     let declare = |index: usize, operand| {
         let (name, binding) = (format!("e{index}"), first_operand + index);
         match operand {
-            Operand::Scalar => {
-                format!("@group(0) @binding({binding}) var<storage, read> {name}: array<f32>;\n")
-            }
+            Operand::Scalar => scalar(&name, binding),
             Operand::Channels | Operand::Pixels => source(&name, binding, channels),
         }
     };
-    let finish = epilogue.map(|epilogue| finish(epilogue, "[0]", declare));
-    written(name, binding, channels, finish)
+    let finish = epilogue.map(|epilogue| finish(epilogue, declare));
+    written(file(channels), name, binding, finish)
 }
 
-/// The same, where the operands of the epilogue are seen through windows of uniform memory: pixels through one of
-/// `window_words` whose first element, or vector where channels are whole vectors, is the shader's `first`.
-pub fn destination_of_windows(
-    [name, first]: [&str; 2],
+/// The same for kernels of software drivers, and what they bind from `binding` on: the pixels, then the operands.
+pub fn destination_of_lanes(
+    name: &str,
     binding: usize,
     channels: usize,
-    (epilogue, window_words): (&Epilogue, usize),
-    first_operand: usize,
-) -> String {
-    let file = match channels % 4 {
-        0 => include_str!("../../../../../shaders/conv2d/window4.wgsl"),
-        _ => include_str!("../../../../../shaders/conv2d/window1.wgsl"),
+    epilogue: Option<&Epilogue>,
+    abilities: &Abilities,
+) -> (String, Vec<Binding>) {
+    let operands = epilogue.map_or(&[][..], |epilogue| &epilogue.operands);
+    let mut bindings = vec![Binding::write_output()];
+    if !channels.is_multiple_of(4) {
+        bindings.extend(self::operands(epilogue));
+        return (destination(name, binding, channels, epilogue, binding + 1), bindings);
+    }
+    let file = split(include_str!("../../../../../shaders/conv2d/vectors4.wgsl"));
+    let seen = |(index, &operand): (usize, &Operand)| match operand {
+        Operand::Scalar => None,
+        Operand::Channels => {
+            Some(Vectors::uniform_if_small(Slot::Input(FIRST_OPERAND + index), channels, abilities))
+        }
+        Operand::Pixels => Some(Vectors::input(FIRST_OPERAND + index, abilities)),
     };
-    let declare = |index: usize, operand| {
-        let (words, first) = match operand {
-            Operand::Scalar => (Window::words_into(1), "0u"),
-            Operand::Channels => (Window::words_into(channels), "0u"),
-            Operand::Pixels => (window_words, first),
-        };
-        let vectors = (words / 4).to_string();
-        let text = file.replace("VECTORS", &vectors).replace("FIRST", first);
-        fill(&text, &format!("e{index}"), first_operand + index, "read")
+    let seen: Vec<Option<Vectors>> = operands.iter().enumerate().map(seen).collect();
+    let numbered = seen.iter().enumerate();
+    bindings.extend(numbered.map(|(index, vectors)| {
+        vectors.as_ref().map_or_else(|| Binding::read_input(FIRST_OPERAND + index), Vectors::binding)
+    }));
+    let declare = |index: usize, _| {
+        let (name, binding) = (format!("e{index}"), binding + 1 + index);
+        match &seen[index] {
+            Some(vectors) => {
+                vectors.declare(&format!("{name}_vectors"), binding) + &fill(file.0, &name, binding, "")
+            }
+            None => scalar(&name, binding),
+        }
     };
-    written(name, binding, channels, Some(finish(epilogue, "[0].x", declare)))
+    let finish = epilogue.map(|epilogue| finish(epilogue, declare));
+    let vectors = Vectors::output(abilities).declare(&format!("{name}_vectors"), binding);
+    (vectors + &written(file, name, binding, finish), bindings)
 }
 
-fn written(name: &str, binding: usize, channels: usize, finish: Option<String>) -> String {
-    let (load, store) = file(channels);
+fn scalar(name: &str, binding: usize) -> String {
+    format!("@group(0) @binding({binding}) var<storage, read> {name}: array<f32>;\n")
+}
+
+/// The functions of `file` that read and write, where what is written passes through `finish`.
+fn written((load, store): (&str, &str), name: &str, binding: usize, finish: Option<String>) -> String {
     let stored = if finish.is_some() { "finish(values, pixel, c, channels)" } else { "values" };
     let pixels = fill(&format!("{load}{}", store.replace("STORED", stored)), name, binding, "read_write");
     finish.unwrap_or_default() + &pixels
 }
 
+/// The first two operands are the convolution's own.
+const FIRST_OPERAND: usize = 2;
+
 /// The bindings of the operands of an epilogue.
 pub fn operands(epilogue: Option<&Epilogue>) -> impl Iterator<Item = Binding> {
-    // The first two operands are the convolution's own.
-    (2..2 + epilogue.map_or(0, |epilogue| epilogue.operands.len())).map(Binding::read_input)
-}
-
-/// The bindings of the operands of an epilogue as uniform windows, pixels through that `window`.
-pub fn windows(epilogue: &Epilogue, channels: usize, window: Window) -> Vec<Binding> {
-    let seen = |operand| match operand {
-        Operand::Scalar => Window::around(0, 1),
-        Operand::Channels => Window::around(0, channels),
-        Operand::Pixels => window,
-    };
-    let numbered = epilogue.operands.iter().enumerate();
-    numbered.map(|(index, &operand)| Binding::uniform(Slot::Input(2 + index), seen(operand))).collect()
+    let count = epilogue.map_or(0, |epilogue| epilogue.operands.len());
+    (FIRST_OPERAND..FIRST_OPERAND + count).map(Binding::read_input)
 }
 
 /// The functions that read, and those that write.
 fn file(channels: usize) -> (&'static str, &'static str) {
-    let file = match channels % 4 {
+    split(match channels % 4 {
         0 => include_str!("../../../../../shaders/conv2d/channels4.wgsl"),
         _ => include_str!("../../../../../shaders/conv2d/channels1.wgsl"),
-    };
-    file.split_once("//STORE\n").expect("both files have this line")
+    })
+}
+
+fn split(file: &'static str) -> (&'static str, &'static str) {
+    file.split_once("//STORE\n").expect("all files have this line")
 }
 
 fn fill(template: &str, name: &str, binding: usize, access: &str) -> String {
@@ -100,8 +112,8 @@ fn fill(template: &str, name: &str, binding: usize, access: &str) -> String {
 }
 
 /// `finish(values, pixel, c, channels)`: what the epilogue makes of four channels from c on. Operands are declared by
-/// `declare`, and a single number is the element `number` of its array.
-fn finish(epilogue: &Epilogue, number: &str, declare: impl Fn(usize, Operand) -> String) -> String {
+/// `declare`.
+fn finish(epilogue: &Epilogue, declare: impl Fn(usize, Operand) -> String) -> String {
     let mut text = String::new();
     for (index, &operand) in epilogue.operands.iter().enumerate() {
         text += &declare(index, operand);
@@ -111,7 +123,7 @@ fn finish(epilogue: &Epilogue, number: &str, declare: impl Fn(usize, Operand) ->
     text += &statements(epilogue.code, "vec4<f32>", |input| match input.checked_sub(1) {
         None => "values".to_string(),
         Some(index) => match epilogue.operands[index as usize] {
-            Operand::Scalar => format!("vec4(e{index}{number})"),
+            Operand::Scalar => format!("vec4(e{index}[0])"),
             Operand::Channels => format!("load_e{index}(0u, c, channels)"),
             Operand::Pixels => format!("load_e{index}(pixel * stride_e{index}(channels), c, channels)"),
         },
