@@ -48,12 +48,7 @@ impl Tile {
 }
 
 /// The pass. Operands are the source, the weights and then those of `epilogue`.
-pub fn correlation(
-    pass: Pass,
-    g: &Geometry,
-    epilogue: Option<&Epilogue>,
-    abilities: &Abilities,
-) -> Option<Lowered> {
+pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>, abilities: &Abilities) -> Lowered {
     let correlation = Correlation::new(pass, g);
     let tile = Tile::of(correlation.destination[2]);
     let weights = Weights::new(&correlation, tile, abilities);
@@ -73,7 +68,7 @@ pub fn correlation(
             workgroups: tiles(&correlation, tile) * blocks.len(),
         });
     }
-    Some(lowered)
+    lowered
 }
 
 /// The source in vectors of four channels: padded in scratch unless its pixels are whole vectors already.

@@ -36,7 +36,7 @@ pub fn correlation_variants(
     epilogue: Option<&Epilogue>,
     abilities: &Abilities,
 ) -> Vec<Variant> {
-    let lanes = abilities.lanes(|| lanes::correlation(pass, g, epilogue, abilities));
+    let lanes = abilities.lanes(|| Some(lanes::correlation(pass, g, epilogue, abilities)));
     let correlation = Correlation::new(pass, g);
     let launch = |cut: &Cut, to| blocks::correlation(&correlation, epilogue, cut, to);
     let blocks = variants(blocks::product(&correlation), abilities, launch);
