@@ -125,6 +125,37 @@ fn unrolled_gradients_are_those_of_the_repaired_loss() {
     }
 }
 
+/// The same for the tasks whose nets are all rectifiers, one value of the picture at a time: between two jumps differences
+/// are the derivative, but few of them meet no jump.
+#[test]
+fn unrolled_gradients_are_derivatives_between_jumps() {
+    let (model, nets) = nets();
+    for text in ["contrastive:steps=1,noise=0,step=8/255", "rotation:steps=1,noise=0,step=8/255"] {
+        let reversal = reversal(text);
+        let (through, draws) = (Through::Unrolled(1), Draws::Fixed(DRAW));
+        let mut unrolled =
+            Attacked::new(&Defended { model: &model, nets: &nets, reversal: &reversal, through, draws });
+        let points = unrolled.points.clone();
+        unrolled.look(&points);
+        let gradient = unrolled.read(GRADIENT);
+        let mut largest: Vec<usize> = (0..gradient.len()).collect();
+        largest.sort_by(|a, b| gradient[*b].abs().total_cmp(&gradient[*a].abs()));
+        let h = 1e-4;
+        let mut apart: Vec<f64> = largest[..7]
+            .iter()
+            .map(|&value| {
+                let mut direction = vec![0.0; gradient.len()];
+                direction[value] = 1.0;
+                let slope =
+                    (unrolled.loss_at(&direction, h) - unrolled.loss_at(&direction, -h)) / f64::from(2.0 * h);
+                (slope / f64::from(gradient[value]) - 1.0).abs()
+            })
+            .collect();
+        apart.sort_by(f64::total_cmp);
+        assert!(apart[3] < 0.03, "{text}: apart by {apart:.3?}");
+    }
+}
+
 #[test]
 fn trajectories_are_averaged_and_end_where_the_repair_does() {
     let (model, nets) = nets();
