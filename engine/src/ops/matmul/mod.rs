@@ -3,6 +3,7 @@
 mod blocks;
 mod cpu;
 mod gpu;
+mod lanes;
 
 use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
@@ -98,6 +99,7 @@ impl Operation for Matmul {
         let sizes = self.sizes(signature);
         let product = blocks::product(self, sizes);
         let launch = |cut: &Cut, to| blocks::launch(&product, cut, to);
-        Variant::all(None, variants(product, abilities, launch), gpu::lower(self, sizes), abilities)
+        let lanes = abilities.lanes(|| lanes::lower(self, sizes, abilities));
+        Variant::all(lanes, variants(product, abilities, launch), gpu::lower(self, sizes), abilities)
     }
 }

@@ -99,6 +99,21 @@ impl Correlation {
 }
 
 impl Correlation {
+    /// The matrix product `[m, k] x [k, n]`, as one of a kernel of one tap, whose pixels are the m rows. `weight_steps`
+    /// are the words of the right side from one of k, and from one of n, to the next.
+    pub fn product(label: &'static str, [m, k, n]: [usize; 3], weight_steps: [usize; 2]) -> Self {
+        Correlation {
+            label,
+            n: 1,
+            axes: [Axis::forward(1, 1, 0), Axis::forward(m, 1, 0)],
+            kernel: [1, 1],
+            source: [1, m, k],
+            destination: [1, m, n],
+            direction: 1,
+            weight_steps,
+        }
+    }
+
     /// Destination pixels of a phase.
     pub fn positions(&self) -> usize {
         self.n * self.axes[0].grid * self.axes[1].grid

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::super::fused::Epilogue;
 use super::correlation::{Correlation, signed};
-use super::{Geometry, Pass, pixels};
+use super::pixels;
 use crate::runtime::gpu::{
     Abilities, Binding, Launch, Lowered, MAX_WINDOW, Slot, Vectors, WINDOW_STEP, Window, unroll,
 };
@@ -47,25 +47,23 @@ impl Tile {
     }
 }
 
-/// The pass. Operands are the source, the weights and then those of `epilogue`.
-pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>, abilities: &Abilities) -> Lowered {
-    let correlation = Correlation::new(pass, g);
+/// The correlation. Operands are the source, the weights and then those of `epilogue`.
+pub fn correlate(correlation: &Correlation, epilogue: Option<&Epilogue>, abilities: &Abilities) -> Lowered {
     let tile = Tile::of(correlation.destination[2]);
-    let weights = Weights::new(&correlation, tile, abilities);
+    let weights = Weights::new(correlation, tile, abilities);
     let mut lowered =
-        Lowered { scratch: vec![weights.scratch_words()], launches: vec![weights.pack(&correlation)] };
-    let x = source(&correlation, &mut lowered, abilities);
+        Lowered { scratch: vec![weights.scratch_words()], launches: vec![weights.pack(correlation)] };
+    let x = source(correlation, &mut lowered, abilities);
     let (destination, written) =
         pixels::destination_of_lanes("d", 3, correlation.destination[2], epilogue, abilities);
-    let launches: Vec<_> = weights.launches().collect();
-    for (blocks, w) in launches {
+    for (blocks, w) in weights.launches() {
         let declared = x.declare("x", 1) + &w.declare("w", 2) + &destination;
         lowered.launches.push(Launch {
             label: correlation.label,
-            source: shader(&correlation, tile, &declared).into(),
+            source: shader(correlation, tile, &declared).into(),
             bindings: [x.binding(), w.binding()].into_iter().chain(written.iter().copied()).collect(),
-            params: params(&correlation, &weights, &blocks),
-            workgroups: tiles(&correlation, tile) * blocks.len(),
+            params: params(correlation, &weights, &blocks),
+            workgroups: tiles(correlation, tile) * blocks.len(),
         });
     }
     lowered

@@ -3,7 +3,7 @@
 
 mod blocks;
 mod correlation;
-mod lanes;
+pub(crate) mod lanes;
 mod lanes_weights;
 mod parts;
 pub(crate) mod pixels;
@@ -13,7 +13,7 @@ use super::Geometry;
 use super::fused::Epilogue;
 use crate::ops::blocks::{Cut, variants};
 use crate::runtime::gpu::{Abilities, Lowered, Variant};
-use correlation::Correlation;
+pub(crate) use correlation::Correlation;
 
 /// Which of the two passes that make pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub fn correlation_variants(
     epilogue: Option<&Epilogue>,
     abilities: &Abilities,
 ) -> Vec<Variant> {
-    let lanes = abilities.lanes(|| Some(lanes::correlation(pass, g, epilogue, abilities)));
     let correlation = Correlation::new(pass, g);
+    let lanes = abilities.lanes(|| Some(lanes::correlate(&correlation, epilogue, abilities)));
     let launch = |cut: &Cut, to| blocks::correlation(&correlation, epilogue, cut, to);
     let blocks = variants(blocks::product(&correlation), abilities, launch);
     Variant::all(lanes, blocks, portable::correlation(pass, g, epilogue), abilities)
