@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::super::fused::Epilogue;
-use super::correlation::{Correlation, signed};
+use super::correlation::{Axis, Correlation, signed};
 use super::pixels;
 use crate::runtime::gpu::{
     Abilities, Binding, Launch, Lowered, MAX_WINDOW, Slot, Vectors, WINDOW_STEP, Window, unroll,
@@ -32,10 +32,13 @@ const TILES: [Tile; 3] = [
 ];
 
 impl Tile {
-    /// The tile that wastes least on `destinations` channels.
-    fn of(destinations: usize) -> Tile {
-        let wasteful = |tile: &Tile| destinations.next_multiple_of(tile.channels());
-        TILES.into_iter().min_by_key(wasteful).expect("there are some")
+    /// The tile that wastes least on the destination's channels. Along rows it has half of the pixels, if these are
+    /// whole rows: there the code of a workgroup is one for each tap of a kernel row, and drivers compile it for long.
+    fn of(correlation: &Correlation) -> Tile {
+        let wasteful = |tile: &Tile| correlation.destination[2].next_multiple_of(tile.channels());
+        let tile = TILES.into_iter().min_by_key(wasteful).expect("there are some");
+        let along = |groups: usize| Tile { pixel_groups: groups.max(tile.pixel_groups / 2), ..tile };
+        row_groups(correlation).map_or(tile, along)
     }
 
     fn channels(self) -> usize {
@@ -49,7 +52,7 @@ impl Tile {
 
 /// The correlation. Operands are the source, the weights and then those of `epilogue`.
 pub fn correlate(correlation: &Correlation, epilogue: Option<&Epilogue>, abilities: &Abilities) -> Lowered {
-    let tile = Tile::of(correlation.destination[2]);
+    let tile = Tile::of(correlation);
     let weights = Weights::new(correlation, tile, abilities);
     let mut lowered =
         Lowered { scratch: vec![weights.scratch_words()], launches: vec![weights.pack(correlation)] };
@@ -90,17 +93,15 @@ fn source(correlation: &Correlation, lowered: &mut Lowered, abilities: &Abilitie
     Vectors::storage(Slot::Scratch(number), abilities)
 }
 
-/// Groups of lanes in a row, where rows of the destination meet source rows of the same width pixel by pixel, and
-/// whole ones fill tiles.
-fn row_groups(correlation: &Correlation, tile: Tile) -> Option<usize> {
-    let plain =
-        |axis: &super::correlation::Axis| (axis.step, axis.source_step, axis.destination_offset) == (1, 1, 0);
+/// Groups of lanes in a row, where rows of the destination meet source rows of the same width pixel by pixel, and tiles
+/// can have whole ones.
+fn row_groups(correlation: &Correlation) -> Option<usize> {
+    let plain = |axis: &Axis| (axis.step, axis.source_step, axis.destination_offset) == (1, 1, 0);
     let columns = correlation.source[1];
     let same = correlation.destination[1] == columns && correlation.axes[1].grid == columns;
     let near = shifts(correlation).all(|shift| shift.unsigned_abs() < LANES);
-    let groups = columns / LANES;
-    let whole = columns.is_multiple_of(LANES) && tile.pixel_groups.is_multiple_of(groups.max(1));
-    (correlation.axes.iter().all(plain) && same && near && whole && groups > 0).then_some(groups)
+    let groups = [1, 2, 4].into_iter().find(|groups| LANES * groups == columns)?;
+    (correlation.axes.iter().all(plain) && same && near).then_some(groups)
 }
 
 /// How far to the right of its destination the source of each tap of a kernel row is.
@@ -132,7 +133,7 @@ fn params(correlation: &Correlation, weights: &Weights, blocks: &std::ops::Range
 }
 
 fn shader(correlation: &Correlation, tile: Tile, declared: &str) -> String {
-    let template = match row_groups(correlation, tile) {
+    let template = match row_groups(correlation) {
         Some(groups) => include_str!("../../../../../shaders/conv2d/lanes_rows.wgsl")
             .replace("ROW_GROUPS", &groups.to_string())
             .replace("KERNEL_COLUMNS", &correlation.kernel[1].to_string())
