@@ -156,9 +156,9 @@ impl TaskNets {
             return Err(malformed(format!("it holds the {} net, not the {task} net", net.task())));
         }
         if let TaskNet::Contrastive { head } = net
-            && head.features != model.classifier.features()
+            && head.features != model.classifier.architecture.features()
         {
-            let (head, features) = (head.features, model.classifier.features());
+            let (head, features) = (head.features, model.classifier.architecture.features());
             return Err(malformed(format!(
                 "its head reads {head} features and the classifier has {features}"
             )));

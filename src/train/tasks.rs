@@ -41,7 +41,7 @@ impl Recipe {
     pub fn new(task: Task, model: &Model, size: usize, width: Option<usize>, seed: u64) -> Self {
         let (net, epochs, batch, learning_rate) = match task {
             Task::Contrastive => {
-                let features = model.classifier.features();
+                let features = model.classifier.architecture.features();
                 let head = ContrastiveHead { features, hidden: width.unwrap_or(256), embedding: 16 };
                 (TaskNet::Contrastive { head }, 4, 256, 1e-3)
             }
@@ -135,7 +135,7 @@ pub fn train(
 fn check_pictures(data: &Dataset, model: &Model, recipe: &Recipe) -> Result<(), Failure> {
     let (height, width) = (data.height(), data.width());
     if recipe.net.task() == Task::Contrastive {
-        model.classifier.expect_size(height, width)?;
+        model.classifier.architecture.expect_size(height, width)?;
     }
     recipe.net.expect_size(height, width)
 }
