@@ -55,7 +55,7 @@ fn net(
     } else if let Ok(Description { classifier, .. }) = description(checkpoint, origin) {
         Known::Classifier(classifier)
     } else if let Ok(net) = TaskNet::described(checkpoint, origin) {
-        return Ok((format!("the {} net", net.task()), net.specifications()));
+        net.known()
     } else {
         recognise(&checkpoint.weights).ok_or_else(|| {
             let problem = "it fits no net that is known here; name the net in front, as in resnet20:FILE, to see \

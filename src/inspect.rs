@@ -73,6 +73,8 @@ pub enum Contents {
     Task {
         /// The task.
         task: String,
+        /// Which net, with its sizes.
+        net: String,
         /// How many numbers were learned, if the shapes fit.
         parameters: Option<u64>,
         /// Why it cannot be used as it is.
@@ -141,6 +143,7 @@ impl Contents {
             let specifications = net.specifications();
             Contents::Task {
                 task: net.task().to_string(),
+                net: net.known().to_string(),
                 parameters: parameters(weights, &specifications),
                 problem: problem(weights, &specifications),
             }

@@ -27,7 +27,7 @@ pub struct Model {
     /// Where they came from.
     pub origin: String,
     /// Height and width of the pictures it was trained on, if that is known. Others of at least
-    /// [`Classifier::expect_size`] can be classified, too.
+    /// [`Architecture::expect_size`] can be classified, too.
     pub size: Option<[usize; 2]>,
 }
 
@@ -67,7 +67,7 @@ impl Model {
                         format!("it says that it was trained on pictures of {width}x{height} pixels");
                     return Err(NetError::Malformed { file: origin.to_string(), problem });
                 }
-                model.classifier.expect_size(height, width)?;
+                model.classifier.architecture.expect_size(height, width)?;
                 Ok(Model { size: Some(size), ..model })
             }
             None => Ok(model),

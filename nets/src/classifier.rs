@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use unperturb_engine::Value;
 
 use crate::error::NetError;
+use crate::layers::linear;
 use crate::normalization::Normalization;
 use crate::parameter::Specification;
 use crate::resnet::{Form, ResNet};
@@ -59,14 +60,9 @@ pub struct Classifier {
 impl Classifier {
     /// Pictures `[n, h, w, 3]` in [0, 1] to features and logits.
     pub fn trace<'g>(&self, scope: &Scope<'g>, images: Value<'g>) -> Features<'g> {
-        let x = self.normalization.apply(images);
-        let classes = self.classes;
-        match self.architecture {
-            Architecture::ResNet { form, depth, width } => {
-                ResNet { form, depth, width, classes }.trace(scope, x)
-            }
-            Architecture::WideResNet { depth, widen } => WideResNet { depth, widen, classes }.trace(scope, x),
-        }
+        let pooled = self.architecture.trace(scope, self.normalization.apply(images));
+        let logits = linear(&scope.child(self.architecture.last()), pooled, self.classes);
+        Features { pooled, logits }
     }
 
     /// Its parameters.
@@ -76,6 +72,24 @@ impl Classifier {
             self.trace(scope, images);
         })
     }
+}
+
+impl Architecture {
+    /// Pictures `[n, h, w, 3]`, normalised, to pooled features `[n, features]`: all but the last layer.
+    pub fn trace<'g>(self, scope: &Scope<'g>, images: Value<'g>) -> Value<'g> {
+        match self {
+            Self::ResNet { form, depth, width } => ResNet { form, depth, width }.trace(scope, images),
+            Self::WideResNet { depth, widen } => WideResNet { depth, widen }.trace(scope, images),
+        }
+    }
+
+    /// How the last layer is called.
+    pub(crate) fn last(self) -> &'static str {
+        match self {
+            Self::ResNet { form, .. } => form.last(),
+            Self::WideResNet { .. } => "fc",
+        }
+    }
 
     /// Refuses pictures that the net would shrink to nothing: most halve them two or three times, that of ImageNet
     /// five times, and the last stage needs a neighbourhood to look at. Larger ones of any shape will do, because the
@@ -83,36 +97,37 @@ impl Classifier {
     ///
     /// # Errors
     /// They are too small.
-    pub fn expect_size(&self, height: usize, width: usize) -> Result<(), NetError> {
-        let smallest = match self.architecture {
-            Architecture::ResNet { form: Form::ImageNet, .. } => 32,
-            Architecture::ResNet { .. } | Architecture::WideResNet { .. } => 8,
+    pub fn expect_size(self, height: usize, width: usize) -> Result<(), NetError> {
+        let smallest = match self {
+            Self::ResNet { form: Form::ImageNet, .. } => 32,
+            Self::ResNet { .. } | Self::WideResNet { .. } => 8,
         };
         if height.min(width) < smallest {
-            let net = self.architecture.to_string();
+            let net = self.to_string();
             return Err(NetError::PictureTooSmall { net, smallest, width, height });
         }
         Ok(())
     }
 
     /// Size of the pooled features.
-    pub fn features(&self) -> usize {
-        match self.architecture {
-            Architecture::ResNet { form, depth, width } => {
-                ResNet { form, depth, width, classes: self.classes }.features()
-            }
-            Architecture::WideResNet { widen, .. } => 64 * widen,
+    pub fn features(self) -> usize {
+        match self {
+            Self::ResNet { form, depth, width } => ResNet { form, depth, width }.features(),
+            Self::WideResNet { widen, .. } => 64 * widen,
         }
     }
-}
 
-impl Architecture {
     /// The same family with another width, in channels of the first stage or as a widening factor.
-    pub fn with_width(self, new: usize) -> Self {
-        match self {
+    ///
+    /// # Errors
+    /// There is no net of that width.
+    pub fn with_width(self, new: usize) -> Result<Self, NetError> {
+        let wider = match self {
             Self::ResNet { form, depth, .. } => Self::ResNet { form, depth, width: new },
             Self::WideResNet { depth, .. } => Self::WideResNet { depth, widen: new },
-        }
+        };
+        // By its name, so that it keeps to the limits of names.
+        wider.to_string().parse()
     }
 }
 
@@ -179,7 +194,7 @@ impl FromStr for Architecture {
 }
 
 /// Architectures are stored as their names.
-mod as_text {
+pub(crate) mod as_text {
     use super::Architecture;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -18,6 +18,7 @@ pub mod recognise;
 pub mod resnet;
 pub mod rotation;
 pub mod scope;
+pub mod simclr;
 pub mod weights;
 pub mod wide_resnet;
 
@@ -32,5 +33,6 @@ pub use recognise::{Known, recognise};
 pub use resnet::{Form, ResNet};
 pub use rotation::RotationNet;
 pub use scope::{Mode, Scope};
+pub use simclr::SimClr;
 pub use weights::{Tensor, Weights};
 pub use wide_resnet::WideResNet;

@@ -10,7 +10,8 @@ use crate::normalization::Normalization;
 use crate::parameter::Specification;
 use crate::resnet::Form;
 use crate::rotation::RotationNet;
-use crate::weights::{Weights, specifications};
+use crate::simclr::SimClr;
+use crate::weights::{Tensor, Weights, specifications};
 
 /// Largest size that is looked at: a file may claim anything.
 const LARGEST: usize = 1 << 16;
@@ -28,6 +29,8 @@ pub enum Known {
     ContextEncoder(ContextEncoder),
     /// The head whose output the contrastive loss compares.
     ContrastiveHead(ContrastiveHead),
+    /// The net of its own whose output the contrastive loss compares.
+    SimClr(SimClr),
 }
 
 impl Known {
@@ -41,6 +44,7 @@ impl Known {
                 Known::AlexNet(net) => drop(net.trace(scope, state(&[1, AlexNet::SIZE, AlexNet::SIZE, 3]))),
                 Known::ContextEncoder(net) => drop(net.trace(scope, state(&[1, net.size, net.size, 3]))),
                 Known::ContrastiveHead(net) => drop(net.trace(scope, state(&[1, net.features]))),
+                Known::SimClr(net) => drop(net.trace(scope, state(&[1, 32, 32, 3]))),
             }
         })
     }
@@ -62,14 +66,19 @@ impl fmt::Display for Known {
                 let ContrastiveHead { features, hidden, embedding } = net;
                 write!(f, "contrastive head, {features} features to {hidden} to {embedding}")
             }
+            Known::SimClr(SimClr { encoder, hidden, embedding }) => {
+                let features = encoder.features();
+                write!(f, "SimCLR with {encoder}, {features} features to {hidden} to {embedding}")
+            }
         }
     }
 }
 
 /// The net whose tensors these are. Of several that they are enough for, the one that leaves the fewest unused.
 pub fn recognise(weights: &Weights) -> Option<Known> {
-    let sizes = Sizes(weights);
-    let candidates = sizes.classifiers().into_iter().map(Known::Classifier);
+    let sizes = Sizes { weights, within: "" };
+    let backbone = Sizes { weights, within: "backbone." };
+    let candidates = sizes.classifiers().chain(backbone.simclr());
     let tasks = [sizes.rotation(), sizes.alexnet(), sizes.context_encoder(), sizes.contrastive_head()];
     let fits = |known: &Known| {
         let specifications = known.specifications();
@@ -80,31 +89,35 @@ pub fn recognise(weights: &Weights) -> Option<Known> {
     fitting.max_by_key(|&(used, _)| used).map(|(_, known)| known)
 }
 
-/// Sizes that tensors tell.
-struct Sizes<'w>(&'w Weights);
+/// Sizes that the tensors of a module tell.
+#[derive(Clone, Copy)]
+struct Sizes<'w> {
+    weights: &'w Weights,
+    /// What stands before the names of the module's tensors.
+    within: &'static str,
+}
 
 impl Sizes<'_> {
+    fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.weights.tensors.get(&format!("{}{name}", self.within))
+    }
+
     /// One of the axis sizes of a tensor.
     fn of(&self, name: &str, axis: usize) -> Option<usize> {
-        let size = *self.0.tensors.get(name)?.shape.get(axis)?;
+        let size = *self.tensor(name)?.shape.get(axis)?;
         (1..=LARGEST).contains(&size).then_some(size)
     }
 
     /// How many modules called `PREFIX0SUFFIX`, `PREFIX1SUFFIX`, ... there are, counted from `first`.
     fn count(&self, first: usize, name: impl Fn(usize) -> String) -> usize {
-        (first..).take_while(|&number| self.0.tensors.contains_key(&name(number))).count()
+        (first..).take_while(|&number| self.tensor(&name(number)).is_some()).count()
     }
 
-    fn classifiers(&self) -> Vec<Classifier> {
-        let classifier = |architecture: Architecture, classes| {
-            // Names of nets keep to sizes that can be.
-            let architecture = architecture.to_string().parse().ok()?;
-            Some(Classifier { architecture, classes, normalization: Normalization::NONE })
-        };
-        let classes = self.of("linear.weight", 0).or_else(|| self.of("fc.weight", 0));
+    /// Nets whose tensors these may be, the last layer left out.
+    fn architectures(&self) -> impl Iterator<Item = Architecture> + use<> {
         let stages = self.count(1, |stage| format!("layer{stage}.0.conv1.weight"));
         let blocks = self.count(0, |block| format!("layer1.{block}.conv1.weight"));
-        let is_bottleneck = self.0.tensors.contains_key("layer1.0.conv3.weight");
+        let is_bottleneck = self.tensor("layer1.0.conv3.weight").is_some();
         let depth = match (stages, blocks, is_bottleneck) {
             (3, _, false) => 6 * blocks + 2,
             (4, 2, false) => 18,
@@ -112,17 +125,30 @@ impl Sizes<'_> {
             (4, 3, true) => 50,
             _ => 0,
         };
-        let resnets = Form::ALL.into_iter().filter_map(|form| {
+        let width = self.of("layer1.0.conv1.weight", 0);
+        let resnets = Form::ALL.into_iter().filter_map(move |form| {
             form.blocks(depth)?;
-            let width = self.of("layer1.0.conv1.weight", 0)?;
-            classifier(Architecture::ResNet { form, depth, width }, classes?)
+            Some(Architecture::ResNet { form, depth, width: width? })
         });
         let depth = 6 * self.count(0, |block| format!("block1.layer.{block}.conv1.weight")) + 4;
         let widen = self.of("block1.layer.0.conv1.weight", 0).map(|channels| channels / 16);
-        let wide = widen
-            .zip(classes)
-            .and_then(|(widen, classes)| classifier(Architecture::WideResNet { depth, widen }, classes));
-        resnets.chain(wide).collect()
+        let wide = widen.map(|widen| Architecture::WideResNet { depth, widen });
+        // Names of nets keep to sizes that can be.
+        resnets.chain(wide).filter_map(|net| net.to_string().parse().ok())
+    }
+
+    fn classifiers(self) -> impl Iterator<Item = Known> {
+        self.architectures().filter_map(move |architecture| {
+            let classes = self.of(&format!("{}.weight", architecture.last()), 0)?;
+            Some(Known::Classifier(Classifier { architecture, classes, normalization: Normalization::NONE }))
+        })
+    }
+
+    fn simclr(self) -> impl Iterator<Item = Known> {
+        self.architectures().filter_map(move |encoder| {
+            let size = |layer: usize| self.of(&format!("{}.{layer}.weight", encoder.last()), 0);
+            Some(Known::SimClr(SimClr { encoder, hidden: size(0)?, embedding: size(2)? }))
+        })
     }
 
     fn rotation(&self) -> Option<Known> {
@@ -145,7 +171,7 @@ impl Sizes<'_> {
             let latent = self.of(&format!("main.{bottleneck}.weight"), 0)?;
             let net = ContextEncoder { size, width, latent };
             let known = Known::ContextEncoder(net);
-            self.0.check_shapes(&known.specifications(), "").is_ok().then_some(known)
+            self.weights.check_shapes(&known.specifications(), "").is_ok().then_some(known)
         })
     }
 
@@ -188,7 +214,10 @@ mod tests {
             Known::ContextEncoder(ContextEncoder { size: 128, width: 4, latent: 8 }),
             Known::ContrastiveHead(ContrastiveHead { features: 8, hidden: 6, embedding: 4 }),
         ];
-        for known in classifiers.map(classifier).into_iter().chain(tasks) {
+        let simclrs = classifiers.map(|name| {
+            Known::SimClr(SimClr { hidden: 6, embedding: 4, ..SimClr::new(name.parse().expect(name)) })
+        });
+        for known in classifiers.map(classifier).into_iter().chain(simclrs).chain(tasks) {
             let mut weights = Weights::initial(&known.specifications(), 0);
             let one = crate::Tensor { shape: vec![1], data: vec![0.0] };
             weights.tensors.insert("extra".into(), one);

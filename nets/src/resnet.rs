@@ -12,8 +12,7 @@
 use serde::{Deserialize, Serialize};
 use unperturb_engine::Value;
 
-use crate::classifier::Features;
-use crate::layers::{batch_norm, convolution, global_average, linear};
+use crate::layers::{batch_norm, convolution, global_average};
 use crate::scope::Scope;
 
 /// Whose ResNet it is: see the table above.
@@ -84,12 +83,12 @@ impl Form {
     }
 
     /// How the last layer is called.
-    fn last(self) -> &'static str {
+    pub(crate) fn last(self) -> &'static str {
         if self == Form::ImageNet { "fc" } else { "linear" }
     }
 }
 
-/// A ResNet.
+/// A ResNet up to its pooled features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResNet {
     /// Whose.
@@ -98,8 +97,6 @@ pub struct ResNet {
     pub depth: usize,
     /// Channels of the first stage; each further one has twice as many.
     pub width: usize,
-    /// Classes.
-    pub classes: usize,
 }
 
 impl ResNet {
@@ -117,9 +114,9 @@ impl ResNet {
         (self.width << self.blocks().len().saturating_sub(1)) * self.expansion()
     }
 
-    /// Pictures `[n, h, w, 3]` to pooled features `[n, features]` and logits `[n, classes]`. A depth that the form
-    /// does not have is a net without blocks.
-    pub fn trace<'g>(&self, scope: &Scope<'g>, images: Value<'g>) -> Features<'g> {
+    /// Pictures `[n, h, w, 3]` to pooled features `[n, features]`. A depth that the form does not have is a net
+    /// without blocks.
+    pub fn trace<'g>(&self, scope: &Scope<'g>, images: Value<'g>) -> Value<'g> {
         let stem = scope.child("conv1");
         let mut x = match self.form {
             Form::ImageNet => convolution(&stem, images, self.width, 7, 2, 3),
@@ -141,8 +138,7 @@ impl ResNet {
         if self.form == Form::PreActivatedNormalised {
             x = batch_norm(&scope.child("bn"), x).relu();
         }
-        let pooled = global_average(x);
-        Features { pooled, logits: linear(&scope.child(self.form.last()), pooled, self.classes) }
+        global_average(x)
     }
 
     fn block<'g>(&self, scope: &Scope<'g>, x: Value<'g>, channels: usize, stride: usize) -> Value<'g> {

@@ -3,24 +3,21 @@
 use serde::{Deserialize, Serialize};
 use unperturb_engine::Value;
 
-use crate::classifier::Features;
-use crate::layers::{batch_norm, convolution, global_average, linear};
+use crate::layers::{batch_norm, convolution, global_average};
 use crate::scope::Scope;
 
-/// A pre-activation ResNet of `6n + 4` layers and `16 widen`, `32 widen`, `64 widen` channels.
+/// A pre-activation ResNet of `6n + 4` layers and `16 widen`, `32 widen`, `64 widen` channels, up to its pooled features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WideResNet {
     /// Layers: 10, 16, 28, 34, ...
     pub depth: usize,
     /// How many times wider than a plain ResNet.
     pub widen: usize,
-    /// Classes.
-    pub classes: usize,
 }
 
 impl WideResNet {
-    /// Pictures `[n, h, w, 3]` to pooled features `[n, 64 widen]` and logits `[n, classes]`.
-    pub fn trace<'g>(&self, scope: &Scope<'g>, images: Value<'g>) -> Features<'g> {
+    /// Pictures `[n, h, w, 3]` to pooled features `[n, 64 widen]`.
+    pub fn trace<'g>(&self, scope: &Scope<'g>, images: Value<'g>) -> Value<'g> {
         let mut x = convolution(&scope.child("conv1"), images, 16, 3, 1, 1);
         for stage in 0..3 {
             let layer = scope.child(format!("block{}", stage + 1)).child("layer");
@@ -29,8 +26,7 @@ impl WideResNet {
                 x = basic_block(&layer.child(block), x, (16 * self.widen) << stage, stride);
             }
         }
-        let pooled = global_average(batch_norm(&scope.child("bn1"), x).relu());
-        Features { pooled, logits: linear(&scope.child("fc"), pooled, self.classes) }
+        global_average(batch_norm(&scope.child("bn1"), x).relu())
     }
 }
 

@@ -1,9 +1,10 @@
 //! What commands read: pictures, classifiers, task nets.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use unperturb_data::{Dataset, OpenOptions};
-use unperturb_nets::Normalization;
+use unperturb_nets::{Architecture, NetError, Normalization};
 
 use super::Error;
 use super::args::{ImageArgs, NetArgs, Split};
@@ -30,6 +31,15 @@ pub fn model(args: &NetArgs) -> Result<Model, Error> {
     read.map_err(Error::failed("cannot use the classifier"))
 }
 
+/// The net of a width, if one is given.
+///
+/// # Errors
+/// There is no net of that width.
+pub fn widened(net: Architecture, width: Option<NonZeroUsize>) -> Result<Architecture, Error> {
+    let usage = |error: NetError| Error::Usage(error.to_string());
+    width.map_or(Ok(net), |width| net.with_width(width.get()).map_err(usage))
+}
+
 /// Opens the pictures that `--data`, `--split` and `--images` name, and checks that the classifier can
 /// tell their classes and that all nets take their size.
 ///
@@ -44,7 +54,7 @@ pub fn pictures(args: &ImageArgs, model: &Model, nets: &TaskNets) -> Result<Data
     let data = unperturb_data::open_with(&args.data, split, OpenOptions { limit, ..Default::default() })
         .map_err(Error::failed("cannot read the pictures"))?;
     let checked = check_classes(&data, model).and_then(|()| {
-        model.classifier.expect_size(data.height(), data.width())?;
+        model.classifier.architecture.expect_size(data.height(), data.width())?;
         nets.expect_size(data.height(), data.width())
     });
     checked.map_err(Error::failed("cannot use these pictures"))?;

@@ -54,8 +54,8 @@ fn contents(contents: &Contents) -> Vec<(&'static str, String)> {
             }
             lines
         }
-        Contents::Task { task, parameters, problem } => {
-            let mut lines = vec![("task", task.clone())];
+        Contents::Task { task, net, parameters, problem } => {
+            let mut lines = vec![("task", task.clone()), ("net", net.clone())];
             lines.extend(parameters.map(|count| ("parameters", thousands(count))));
             lines.extend(problem.as_ref().map(|text| ("problem", text.clone())));
             lines

@@ -5,15 +5,14 @@ use std::time::Instant;
 
 use unperturb_data::{OpenOptions, Split};
 use unperturb_engine::optim::{Optimizer, Schedule, Sgd};
-use unperturb_nets::{Architecture, Classifier, NetError, Normalization};
+use unperturb_nets::{Classifier, Normalization};
 
 use super::args::{self, ClassifierTrainingArgs, TrainCommand};
-use super::device;
 use super::interrupt::Interrupt;
 use super::progress::{Progress, duration};
 use super::resumable::Resumable;
 use super::training_result::{ClassifierRecipe, Epoch, Run, TrainedClassifier};
-use super::{Error, Global, output};
+use super::{Error, Global, device, inputs, output};
 use crate::attack::{Norm, ProjectedGradient};
 use crate::model::Model;
 use crate::report::evaluation::DatasetInfo;
@@ -29,7 +28,7 @@ pub fn run(global: &Global, command: &TrainCommand) -> Result<(), Error> {
 }
 
 fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<(), Error> {
-    let architecture = architecture(args)?;
+    let architecture = inputs::widened(args.net, args.width)?;
     let files = Resumable::new(&args.out, args.resume.clone(), args.checkpoint_every, |path| {
         format!("--resume {}", path.display())
     })?;
@@ -113,17 +112,6 @@ fn train_classifier(global: &Global, args: &ClassifierTrainingArgs) -> Result<()
         run,
     };
     output::json(global, &output::document("train classifier", &result))
-}
-
-fn architecture(args: &ClassifierTrainingArgs) -> Result<Architecture, Error> {
-    match args.width {
-        None => Ok(args.net),
-        // By its name, so that it keeps to the limits of names.
-        Some(width) => {
-            let named = args.net.with_width(width.get()).to_string();
-            named.parse().map_err(|error: NetError| Error::Usage(error.to_string()))
-        }
-    }
 }
 
 fn schedule(kind: args::Schedule, steps: usize) -> Schedule {

@@ -15,6 +15,7 @@ use super::training_result::{Epoch, Run, TrainedTask, TrainedTasks};
 use super::{Error, Global, device, inputs, output};
 use crate::model::Model;
 use crate::report::evaluation::{ClassifierInfo, DatasetInfo};
+use crate::task::Task;
 use crate::task::nets::TaskNet;
 use crate::train::snapshot;
 use crate::train::tasks::{self, Recipe};
@@ -38,8 +39,8 @@ pub fn run(global: &Global, args: &TaskTrainingArgs) -> Result<(), Error> {
         progress: Progress::new(global.quiet),
         interrupt: Interrupt::install()?,
     };
-    // The files of all tasks first: none shall turn out to be no good after the others are trained.
-    let (mut files, mut already_there) = (vec![], vec![]);
+    // The recipes and files of all tasks first: none shall turn out to be no good after the others are trained.
+    let (mut ahead, mut already_there) = (vec![], vec![]);
     for &task in &args.tasks {
         let out = TaskNet::path(&args.out, task);
         let from = Some(snapshot::beside(&out)).filter(|path| args.resume && path.exists());
@@ -49,21 +50,11 @@ pub fn run(global: &Global, args: &TaskTrainingArgs) -> Result<(), Error> {
             already_there.push(out.display().to_string());
             continue;
         }
-        files.push((task, Resumable::new(&out, from, args.checkpoint_every, |_| "--resume".into())?, out));
+        let files = Resumable::new(&out, from, args.checkpoint_every, |_| "--resume".into())?;
+        ahead.push((recipe(args, task, &model, data.height(), global.seed)?, files, out));
     }
     let mut trained = vec![];
-    for (task, files, out) in files {
-        let width = args.width.as_ref().and_then(|widths| widths.get(task)).map(|n| n.get());
-        let mut recipe = Recipe::new(task, &model, data.height(), width, global.seed);
-        if let Some(epochs) = args.epochs.as_ref().and_then(|epochs| epochs.get(task)) {
-            recipe.epochs = epochs.get();
-        }
-        if let Some(batch) = args.batch.as_ref().and_then(|batches| batches.get(task)) {
-            recipe.batch = batch.get();
-        }
-        if let Some(rate) = args.learning_rate.as_ref().and_then(|rates| rates.get(task)) {
-            recipe.learning_rate = f64::from(rate.value());
-        }
+    for (recipe, files, out) in ahead {
         trained.push(TrainedTask::new(&recipe, work.train(&recipe, &files, &out)?));
     }
     let result = TrainedTasks {
@@ -75,6 +66,31 @@ pub fn run(global: &Global, args: &TaskTrainingArgs) -> Result<(), Error> {
         already_there,
     };
     output::json(global, &output::document("train tasks", &result))
+}
+
+/// The recipe of a task on pictures of a height, with what the options say of it.
+fn recipe(
+    args: &TaskTrainingArgs,
+    task: Task,
+    model: &Model,
+    height: usize,
+    seed: u64,
+) -> Result<Recipe, Error> {
+    let width = args.width.as_ref().and_then(|widths| widths.get(task));
+    let mut recipe = match (task, args.simclr) {
+        (Task::Contrastive, Some(net)) => Recipe::simclr(inputs::widened(net, width)?, model, seed),
+        _ => Recipe::new(task, model, height, width.map(NonZeroUsize::get), seed),
+    };
+    if let Some(epochs) = args.epochs.as_ref().and_then(|epochs| epochs.get(task)) {
+        recipe.epochs = epochs.get();
+    }
+    if let Some(batch) = args.batch.as_ref().and_then(|batches| batches.get(task)) {
+        recipe.batch = batch.get();
+    }
+    if let Some(rate) = args.learning_rate.as_ref().and_then(|rates| rates.get(task)) {
+        recipe.learning_rate = f64::from(rate.value());
+    }
+    Ok(recipe)
 }
 
 struct Work<'a> {

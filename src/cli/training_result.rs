@@ -87,7 +87,7 @@ pub struct TrainedTasks {
     pub seed: u64,
     /// The pictures.
     pub dataset: DatasetInfo,
-    /// The classifier whose features the contrastive head reads.
+    /// The classifier that the nets go with.
     pub classifier: ClassifierInfo,
     /// The nets that this run trained.
     pub tasks: Vec<TrainedTask>,

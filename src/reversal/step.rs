@@ -10,7 +10,7 @@ use super::{Direction, Reversal};
 use crate::model::Model;
 use crate::passes::Passes;
 use crate::task::Task;
-use crate::task::losses::{self, Contrast};
+use crate::task::losses::Contrast;
 use crate::task::nets::TaskNets;
 
 /// The losses that a reversal leads, in one program.
@@ -51,7 +51,7 @@ impl<'g> Losses<'_, 'g> {
 
     /// The forward passes of one task's loss, per image.
     pub fn passes_of(&self, task: Task) -> Passes {
-        losses::passes(task, self.contrast())
+        self.nets.passes(task, self.contrast())
     }
 
     /// The forward passes of all losses, per image.

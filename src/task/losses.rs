@@ -3,12 +3,9 @@
 use unperturb_engine::ops::nt_xent::Positives;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Graph, Value};
-use unperturb_nets::{ContextEncoder, ContrastiveHead, Mode, Normalization, RotationNet, Scope};
+use unperturb_nets::{ContextEncoder, Mode, Normalization, RotationNet, Scope};
 
-use super::Task;
 use super::views::{self, Augmentation, View};
-use crate::model::Model;
-use crate::passes::Passes;
 
 /// Options of the contrastive loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,12 +18,9 @@ pub struct Contrast {
     pub positives: Positives,
 }
 
-/// NT-Xent of fresh views of each image, `[n]`: the mean over its views. The head reads the pooled
-/// features of the classifier, both in evaluation mode unless `mode` says otherwise for the head.
+/// NT-Xent of fresh views of each image, `[n]`: the mean over its views, of which `embed` makes embeddings.
 pub fn contrastive<'g>(
-    model: &Model,
-    head: &ContrastiveHead,
-    scope: &Scope<'g>,
+    embed: impl FnOnce(Value<'g>) -> Value<'g>,
     images: Value<'g>,
     random: &Random<'g>,
     contrast: Contrast,
@@ -35,9 +29,7 @@ pub fn contrastive<'g>(
         (0..contrast.views).map(|_| views::draw(images, random, &Augmentation::CONTRASTIVE)).collect();
     // All views at once: a kernel for the batch of views, and not one for each.
     let repeated = Value::concatenate(&vec![images; contrast.views], 0);
-    let pooled = model.trace(images.graph(), views::apply(repeated, &View::concatenate(&drawn))).pooled;
-    let embeddings = head.trace(scope, pooled);
-    embeddings
+    embed(views::apply(repeated, &View::concatenate(&drawn)))
         .nt_xent(contrast.views, contrast.temperature, contrast.positives)
         .mean_over_views(contrast.views)
 }
@@ -87,17 +79,6 @@ pub fn inpainting<'g>(net: &ContextEncoder, scope: &Scope<'g>, images: Value<'g>
     let centre = border..border + net.centre();
     let truth = pictures.slice(1, centre.clone()).slice(2, centre);
     (filled - truth).square().mean(&[1, 2, 3]).reshape([count])
-}
-
-/// The forward passes, per image, that the loss of `task` as it is recorded above makes. Only views pass through the
-/// classifier, whose features the contrastive head reads.
-pub fn passes(task: Task, contrast: Contrast) -> Passes {
-    let views = contrast.views as u64;
-    match task {
-        Task::Contrastive => Passes { task_forwards: views, ..Passes::forward(views) },
-        Task::Rotation => Passes { task_forwards: 4, ..Passes::default() },
-        Task::Inpainting => Passes { task_forwards: 1, ..Passes::default() },
-    }
 }
 
 /// The scope of a task net in use.

@@ -7,13 +7,15 @@ use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Graph, Session, Value};
 use unperturb_nets::checkpoint::Checkpoint;
 use unperturb_nets::parameter::Specification;
-use unperturb_nets::weights::specifications;
-use unperturb_nets::{ContextEncoder, ContrastiveHead, NetError, Normalization, RotationNet, Weights};
+use unperturb_nets::{
+    ContextEncoder, ContrastiveHead, Known, NetError, Normalization, RotationNet, Scope, SimClr, Weights,
+};
 
 use super::Task;
 use super::losses::{self, Contrast};
 use crate::Failure;
 use crate::model::{Model, describe, description};
+use crate::passes::Passes;
 
 /// Largest width that a checkpoint may ask for: its metadata is not to be trusted.
 const LARGEST: usize = 1 << 16;
@@ -26,6 +28,13 @@ pub enum TaskNet {
     Contrastive {
         /// The head.
         head: ContrastiveHead,
+    },
+    /// A net of its own for the contrastive task.
+    SimClr {
+        /// The net.
+        net: SimClr,
+        /// What it does to its input first.
+        normalization: Normalization,
     },
     /// A net that tells rotations.
     Rotation {
@@ -45,34 +54,82 @@ impl TaskNet {
     /// Its task.
     pub fn task(&self) -> Task {
         match self {
-            TaskNet::Contrastive { .. } => Task::Contrastive,
+            TaskNet::Contrastive { .. } | TaskNet::SimClr { .. } => Task::Contrastive,
             TaskNet::Rotation { .. } => Task::Rotation,
             TaskNet::Inpainting { .. } => Task::Inpainting,
         }
     }
 
+    /// Which net that is, whatever it is for.
+    pub fn known(&self) -> Known {
+        match *self {
+            TaskNet::Contrastive { head } => Known::ContrastiveHead(head),
+            TaskNet::SimClr { net, .. } => Known::SimClr(net),
+            TaskNet::Rotation { net, .. } => Known::Rotation(net),
+            TaskNet::Inpainting { net } => Known::ContextEncoder(net),
+        }
+    }
+
     /// Its parameters.
     pub fn specifications(&self) -> Vec<Specification> {
-        specifications(|scope| {
-            let state = |shape: &[usize]| scope.graph().state("input", shape);
-            match self {
-                TaskNet::Contrastive { head } => head.trace(scope, state(&[1, head.features])),
-                TaskNet::Rotation { net, .. } => net.trace(scope, state(&[1, 32, 32, 3])),
-                TaskNet::Inpainting { net } => net.trace(scope, state(&[1, net.size, net.size, 3])),
-            };
-        })
+        self.known().specifications()
+    }
+
+    /// Whether it reads what the classifier makes of pictures, and so goes with that classifier alone.
+    pub fn reads_classifier(&self) -> bool {
+        match self {
+            TaskNet::Contrastive { .. } => true,
+            TaskNet::SimClr { .. } | TaskNet::Rotation { .. } | TaskNet::Inpainting { .. } => false,
+        }
+    }
+
+    /// The loss, `[n]`, of images `[n, h, w, 3]` in [0, 1]. Where the net reads the classifier, that is in evaluation
+    /// mode whatever the mode of `scope`.
+    pub fn loss<'g>(
+        &self,
+        model: &Model,
+        scope: &Scope<'g>,
+        images: Value<'g>,
+        random: &Random<'g>,
+        contrast: Contrast,
+    ) -> Value<'g> {
+        match self {
+            TaskNet::Contrastive { head } => {
+                let embed = |views| head.trace(scope, model.trace(scope.graph(), views).pooled);
+                losses::contrastive(embed, images, random, contrast)
+            }
+            TaskNet::SimClr { net, normalization } => {
+                let embed = |views| net.trace(scope, normalization.apply(views));
+                losses::contrastive(embed, images, random, contrast)
+            }
+            TaskNet::Rotation { net, normalization } => losses::rotation(net, normalization, scope, images),
+            TaskNet::Inpainting { net } => losses::inpainting(net, scope, images),
+        }
+    }
+
+    /// The forward passes, per image, that this loss makes. Only views pass through the classifier, whose features the
+    /// contrastive head reads.
+    pub fn passes(&self, contrast: Contrast) -> Passes {
+        let views = contrast.views as u64;
+        match self {
+            TaskNet::Contrastive { .. } => Passes { task_forwards: views, ..Passes::forward(views) },
+            TaskNet::SimClr { .. } => Passes { task_forwards: views, ..Passes::default() },
+            TaskNet::Rotation { .. } => Passes { task_forwards: 4, ..Passes::default() },
+            TaskNet::Inpainting { .. } => Passes { task_forwards: 1, ..Passes::default() },
+        }
     }
 
     /// Refuses pictures of a size that the net cannot take. The contrastive head takes those that its classifier does,
     /// and the context encoder resizes them for itself.
     ///
     /// # Errors
-    /// They are not square and would have to be turned.
+    /// They are not square and would have to be turned, or too small.
     pub fn expect_size(&self, height: usize, width: usize) -> Result<(), Failure> {
         match self {
             TaskNet::Rotation { .. } if height != width => Err(Failure::Mismatch(format!(
                 "only square pictures can be turned by quarters, and these are {width}x{height}"
             ))),
+            TaskNet::SimClr { net, .. } => Ok(net.encoder.expect_size(height, width)?),
             TaskNet::Contrastive { .. } | TaskNet::Rotation { .. } | TaskNet::Inpainting { .. } => Ok(()),
         }
     }
@@ -91,6 +148,8 @@ impl TaskNet {
         let possible = |sizes: &[usize]| sizes.iter().all(|size| (1..=LARGEST).contains(size));
         let is_possible = match net {
             TaskNet::Contrastive { head } => possible(&[head.features, head.hidden, head.embedding]),
+            // The name of its encoder keeps to sizes that can be.
+            TaskNet::SimClr { net, .. } => possible(&[net.hidden, net.embedding]),
             // Its narrowest layer has half of the channels.
             TaskNet::Rotation { net, .. } => possible(&[net.width, net.width / 2]),
             TaskNet::Inpainting { net } => {
@@ -156,9 +215,9 @@ impl TaskNets {
             return Err(malformed(format!("it holds the {} net, not the {task} net", net.task())));
         }
         if let TaskNet::Contrastive { head } = net
-            && head.features != model.classifier.features()
+            && head.features != model.classifier.architecture.features()
         {
-            let (head, features) = (head.features, model.classifier.features());
+            let (head, features) = (head.features, model.classifier.architecture.features());
             return Err(malformed(format!(
                 "its head reads {head} features and the classifier has {features}"
             )));
@@ -186,7 +245,7 @@ impl TaskNets {
     pub fn size(&self) -> Option<[usize; 2]> {
         self.nets.iter().find_map(|(net, _)| match net {
             TaskNet::Inpainting { net } => Some([net.size; 2]),
-            TaskNet::Contrastive { .. } | TaskNet::Rotation { .. } => None,
+            TaskNet::Contrastive { .. } | TaskNet::SimClr { .. } | TaskNet::Rotation { .. } => None,
         })
     }
 
@@ -209,13 +268,15 @@ impl TaskNets {
         contrast: Contrast,
     ) -> Value<'g> {
         let scope = losses::scope(graph, &task.to_string());
-        match self.net(task) {
-            TaskNet::Contrastive { head } => {
-                losses::contrastive(model, head, &scope, images, random, contrast)
-            }
-            TaskNet::Rotation { net, normalization } => losses::rotation(net, normalization, &scope, images),
-            TaskNet::Inpainting { net } => losses::inpainting(net, &scope, images),
-        }
+        self.net(task).loss(model, &scope, images, random, contrast)
+    }
+
+    /// The forward passes, per image, that the loss of `task` makes.
+    ///
+    /// # Panics
+    /// If the net of `task` was not read.
+    pub fn passes(&self, task: Task, contrast: Contrast) -> Passes {
+        self.net(task).passes(contrast)
     }
 
     /// Writes the weights of `tasks` into a session that has compiled their losses on `count` images.

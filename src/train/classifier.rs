@@ -58,7 +58,7 @@ pub fn train(
     keep: &Keep,
     report: impl FnMut(Report) -> Next,
 ) -> Result<Option<Model>, Failure> {
-    recipe.classifier.expect_size(data.height(), data.width())?;
+    recipe.classifier.architecture.expect_size(data.height(), data.width())?;
     if recipe.classifier.classes < 2 {
         return Err(Failure::Mismatch(format!(
             "{} has only one class, and a classifier needs two or more to tell apart",

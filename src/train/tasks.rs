@@ -4,8 +4,10 @@ use unperturb_data::{Augmentation, Batches, Dataset};
 use unperturb_engine::ops::nt_xent::Positives;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::optim::{Adam, Optimizer, Parameter, Schedule, Sgd};
-use unperturb_engine::{Device, Graph, Session, Value};
-use unperturb_nets::{ContextEncoder, ContrastiveHead, Mode, RotationNet, Scope, Weights};
+use unperturb_engine::{Device, Graph, Session};
+use unperturb_nets::{
+    Architecture, ContextEncoder, ContrastiveHead, Mode, RotationNet, Scope, SimClr, Weights,
+};
 
 use super::parts::{self, Update};
 use super::snapshot::Settings;
@@ -19,6 +21,8 @@ use crate::task::nets::TaskNet;
 
 /// The state that views are drawn from.
 const RANDOM: &str = "random";
+/// How views are compared in training.
+const CONTRAST: Contrast = Contrast { views: 2, temperature: 0.2, positives: Positives::Authors };
 
 /// How the net of one task is trained.
 #[derive(Clone, Debug)]
@@ -41,7 +45,7 @@ impl Recipe {
     pub fn new(task: Task, model: &Model, size: usize, width: Option<usize>, seed: u64) -> Self {
         let (net, epochs, batch, learning_rate) = match task {
             Task::Contrastive => {
-                let features = model.classifier.features();
+                let features = model.classifier.architecture.features();
                 let head = ContrastiveHead { features, hidden: width.unwrap_or(256), embedding: 16 };
                 (TaskNet::Contrastive { head }, 4, 256, 1e-3)
             }
@@ -60,13 +64,23 @@ impl Recipe {
         Recipe { net, epochs, batch, learning_rate, seed }
     }
 
-    /// As published: Adam for the head and the context encoder, SGD for the rotation net.
+    /// The defaults for a contrastive net of its own, SimCLR with this encoder, which take two cores hours and not minutes
+    /// with resnet20 on CIFAR-10. It normalises pictures as the classifier does, and is otherwise independent of it.
+    pub fn simclr(encoder: Architecture, model: &Model, seed: u64) -> Self {
+        let normalization = model.classifier.normalization;
+        let net = TaskNet::SimClr { net: SimClr::new(encoder), normalization };
+        Recipe { net, epochs: 8, batch: 256, learning_rate: 1e-3, seed }
+    }
+
+    /// As published: SGD for the rotation net, Adam for the others.
     fn optimizer(&self) -> Optimizer {
         match self.net {
             TaskNet::Rotation { .. } => {
                 Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 })
             }
-            TaskNet::Contrastive { .. } | TaskNet::Inpainting { .. } => Optimizer::Adam(Adam::default()),
+            TaskNet::Contrastive { .. } | TaskNet::SimClr { .. } | TaskNet::Inpainting { .. } => {
+                Optimizer::Adam(Adam::default())
+            }
         }
     }
 }
@@ -98,7 +112,7 @@ pub fn train(
     })?;
     let specifications = recipe.net.specifications();
     Weights::initial(&specifications, recipe.seed).load(&mut session, &name, &specifications)?;
-    if recipe.net.task() == Task::Contrastive {
+    if recipe.net.reads_classifier() {
         model.load(&mut session)?;
     }
     if session.has(losses::ROTATION_LABELS) {
@@ -107,9 +121,8 @@ pub fn train(
             &losses::rotation_label_values(recipe.batch / update.parts),
         )?;
     }
-    let random = session.has(RANDOM).then(|| RANDOM.to_string());
     let mut trainer = Trainer {
-        random: random.into_iter().collect(),
+        random: vec![RANDOM.to_string()],
         session,
         update,
         before: Box::new(|_| Ok(())),
@@ -134,8 +147,8 @@ pub fn train(
 
 fn check_pictures(data: &Dataset, model: &Model, recipe: &Recipe) -> Result<(), Failure> {
     let (height, width) = (data.height(), data.width());
-    if recipe.net.task() == Task::Contrastive {
-        model.classifier.expect_size(height, width)?;
+    if recipe.net.reads_classifier() {
+        model.classifier.architecture.expect_size(height, width)?;
     }
     recipe.net.expect_size(height, width)
 }
@@ -151,10 +164,7 @@ fn settings(recipe: &Recipe, model: &Model, data: &Dataset) -> Settings {
         .with("learning rate", learning_rate)
         .with("seed", seed)
         .with_pictures(data);
-    match net {
-        TaskNet::Contrastive { .. } => settings.with("classifier", model.weights.digest()),
-        TaskNet::Rotation { .. } | TaskNet::Inpainting { .. } => settings,
-    }
+    if net.reads_classifier() { settings.with("classifier", model.weights.digest()) } else { settings }
 }
 
 /// The task's loss, and the gradients of the task's own net.
@@ -166,18 +176,9 @@ fn trace_gradients<'g>(
 ) -> Result<Vec<Parameter<'g>>, Failure> {
     let images = g.state(IMAGES, shape);
     let scope = Scope::new(g, &recipe.net.task().to_string(), Mode::Train);
-    let losses: Value = match &recipe.net {
-        TaskNet::Contrastive { head } => {
-            let contrast = Contrast { views: 2, temperature: 0.2, positives: Positives::Authors };
-            let random = Random::new(g, RANDOM);
-            let loss = losses::contrastive(model, head, &scope, images, &random, contrast);
-            random.advance();
-            loss
-        }
-        TaskNet::Rotation { net, normalization } => losses::rotation(net, normalization, &scope, images),
-        TaskNet::Inpainting { net } => losses::inpainting(net, &scope, images),
-    };
-    let loss = losses.mean_all();
+    let random = Random::new(g, RANDOM);
+    let loss = recipe.net.loss(model, &scope, images, &random, CONTRAST).mean_all();
+    random.advance();
     trainer::observe(g, loss, g.full([], 0.0));
     Ok(trainer::learned(g, &scope, loss)?)
 }

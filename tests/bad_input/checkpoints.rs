@@ -6,10 +6,10 @@ use unperturb::model::{Description, Model, classifier_specifications, describe};
 use unperturb::task::Task;
 use unperturb::task::nets::TaskNet;
 use unperturb_nets::checkpoint::Checkpoint;
-use unperturb_nets::{ContextEncoder, RotationNet, Tensor, Weights};
+use unperturb_nets::{ContextEncoder, RotationNet, SimClr, Tensor, Weights};
 
 use crate::place::Place;
-use crate::{COMMANDS, EVALUATE, REPAIR, furnished, task_net, task_nets, weights, words};
+use crate::{COMMANDS, EVALUATE, REPAIR, furnished, simclr, task_net, task_nets, weights, words};
 
 const TRUNCATED: &str = "it is not a whole safetensors file (";
 
@@ -169,6 +169,46 @@ fn task_nets_of_impossible_sizes() {
         net.checkpoint(weights(&task_net(Task::Inpainting))).write(&path).unwrap();
         about_the_task(&place, Task::Inpainting, "it says that it holds a net of impossible sizes (");
     }
+}
+
+#[test]
+fn simclr_nets_that_cannot_be() {
+    let place = furnished();
+    let path = place.path("tasks/contrastive.safetensors");
+    let TaskNet::SimClr { net, normalization } = simclr() else { unreachable!() };
+    for impossible in [
+        SimClr { hidden: 0, ..net },
+        SimClr { embedding: 0, ..net },
+        SimClr { hidden: usize::MAX, ..net },
+        SimClr { embedding: 1 << 20, ..net },
+    ] {
+        let impossible = TaskNet::SimClr { net: impossible, normalization };
+        impossible.checkpoint(weights(&simclr())).write(&path).unwrap();
+        about_the_task(&place, Task::Contrastive, "it says that it holds a net of impossible sizes (");
+    }
+    for encoder in ["resnet8x99999", "resnet9999998", "vgg16", ""] {
+        let mut checkpoint = simclr().checkpoint(weights(&simclr()));
+        let said = checkpoint.metadata.get_mut("unperturb").unwrap();
+        *said = said.replace("\"resnet8x2\"", &format!("\"{encoder}\""));
+        checkpoint.write(&path).unwrap();
+        about_the_task(&place, Task::Contrastive, "its description is not one of ours (there is no net '");
+    }
+    let mut lacking = weights(&simclr());
+    lacking.tensors.remove("backbone.linear.2.weight");
+    simclr().checkpoint(lacking).write(&path).unwrap();
+    let problem = "the tensor 'backbone.linear.2.weight' of shape [4, 6] is missing";
+    about_the_task(&place, Task::Contrastive, problem);
+    let mut narrow = weights(&simclr());
+    narrow.tensors.get_mut("backbone.linear.0.weight").unwrap().shape = vec![8, 6];
+    simclr().checkpoint(narrow).write(&path).unwrap();
+    let problem = "the tensor 'backbone.linear.0.weight' has the shape [8, 6], and the net needs [6, 8]";
+    about_the_task(&place, Task::Contrastive, problem);
+    // An encoder that would shrink pictures to nothing.
+    let large = SimClr { hidden: 6, embedding: 4, ..SimClr::new("resnet18x2-imagenet".parse().unwrap()) };
+    let large = TaskNet::SimClr { net: large, normalization };
+    assert!(large.expect_size(32, 47).is_ok());
+    let said = large.expect_size(32, 31).unwrap_err().to_string();
+    assert_eq!(said, "resnet18x2-imagenet needs pictures of at least 32x32 pixels, and these are 31x32");
 }
 
 #[test]

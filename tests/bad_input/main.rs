@@ -17,7 +17,7 @@ use place::Place;
 use serde_json::Value;
 use unperturb::task::Task;
 use unperturb::task::nets::TaskNet;
-use unperturb_nets::{ContextEncoder, ContrastiveHead, Normalization, RotationNet, Weights};
+use unperturb_nets::{ContextEncoder, ContrastiveHead, Normalization, RotationNet, SimClr, Weights};
 
 /// A run of each command that takes a classifier, on the CPU runtime, with all that [`furnished`] provides.
 const EVALUATE: &str =
@@ -54,6 +54,12 @@ fn task_nets() -> [TaskNet; 3] {
     ]
 }
 
+/// A contrastive net of its own, which goes with any classifier.
+fn simclr() -> TaskNet {
+    let net = SimClr { hidden: 6, embedding: 4, ..SimClr::new("resnet8x2".parse().unwrap()) };
+    TaskNet::SimClr { net, normalization: Normalization::NONE }
+}
+
 fn task_net(task: Task) -> TaskNet {
     task_nets().into_iter().find(|net| net.task() == task).unwrap()
 }
@@ -78,4 +84,10 @@ fn good_input_is_taken() {
     // Two views, four rotations and one hole a step; gradients of the views and of either of the others.
     assert_eq!(passes(&json["rows"][1]), [5, 4, 14, 9]);
     assert!(place.path("out/00000-in.png").exists() && place.path("o.st").exists());
+
+    // SimCLR in place of the head: the views are no longer the classifier's.
+    simclr().checkpoint(weights(&simclr())).write(&place.path("tasks/contrastive.safetensors")).unwrap();
+    assert_eq!(passes(&place.done_with_json(&words(&line)).1["rows"][1]), [1, 0, 14, 9]);
+    let line = REPAIR.replace("--defence none", "--defence multi-task:steps=1 --tasks tasks");
+    assert!(!place.done(&words(&line)).is_empty());
 }

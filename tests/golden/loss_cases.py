@@ -1,11 +1,11 @@
-"""Losses: the contrastive head with NT-Xent, NT-Xent alone, cross-entropy with label smoothing."""
+"""Losses: the contrastive head and SimCLR with NT-Xent, NT-Xent alone, cross-entropy with label smoothing."""
 
 import torch
 import torch.nn.functional as F
 
 import hashed
 from net_cases import running_statistics, weights
-from nets import ContrastiveHead
+from nets import ContrastiveHead, FormedResNet, SimClr
 from record import Record
 
 TEMPERATURE = 0.2
@@ -54,6 +54,25 @@ def contrastive(dtype: torch.dtype) -> Record:
     return record
 
 
+def simclr(dtype: torch.dtype) -> Record:
+    """With a resnet18 of width 4, on 2 images of 16x16 in 2 views: there both ways to count positives are the same."""
+    record = Record("simclr")
+    for key in ["eval", "train"]:
+        net = SimClr(FormedResNet("cifar", [2, 2, 2, 2], 4), "linear")
+        net = hashed.fill("simclr", net, dtype).train(key == "train")
+        images = hashed.image("simclr/image", 4, 3, 16, 16).to(dtype).requires_grad_()
+        embeddings = net(images)
+        record.add(f"{key}.embeddings", embeddings)
+        losses = nt_xent(embeddings, 2, "simclr")
+        record.add(f"{key}.loss", losses)
+        layers = ["conv1.weight", "bn1.bias", "linear.0.weight", "linear.2.bias"]
+        watched = weights(net, *(f"backbone.{layer}" for layer in layers))
+        record.gradients(key, losses.mean(), {"image": images} | watched)
+        if key == "train":
+            running_statistics(record, key, net)
+    return record
+
+
 def nt_xent_alone(dtype: torch.dtype) -> Record:
     """On embeddings [views * 5, 8] that are not normalised: loss per row, gradient of the mean."""
     record = Record("nt-xent")
@@ -77,4 +96,4 @@ def cross_entropy(dtype: torch.dtype) -> Record:
     return record
 
 
-CASES = {"contrastive": contrastive, "nt-xent": nt_xent_alone, "cross-entropy": cross_entropy}
+CASES = {"contrastive": contrastive, "simclr": simclr, "nt-xent": nt_xent_alone, "cross-entropy": cross_entropy}

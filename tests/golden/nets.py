@@ -279,6 +279,21 @@ class ContextEncoder(nn.Module):
         return self.main(x)
 
 
+class SimClr(nn.Module):
+    """Chen et al. 2020; names of sthalles/SimCLR: linear, relu, linear in the place of the last layer of a net."""
+
+    def __init__(self, backbone: nn.Module, last: str, embedding: int = 128):
+        super().__init__()
+        features = getattr(backbone, last).in_features
+        projection = [nn.Linear(features, features), nn.ReLU(), nn.Linear(features, embedding)]
+        setattr(backbone, last, nn.Sequential(*projection))
+        self.backbone = backbone
+
+    def forward(self, x):
+        _, embeddings = self.backbone(x)
+        return embeddings
+
+
 class ContrastiveHead(nn.Module):
     """The head of Mao et al. 2021 (`WRN34_out_branch`) on pooled features."""
 

@@ -12,9 +12,13 @@ use unperturb_engine::optim::{Optimizer, Parameter, Sgd};
 use unperturb_engine::runtime::gpu::GpuDevice;
 use unperturb_engine::{Device, Graph, Program, Session};
 use unperturb_nets::weights::specifications;
-use unperturb_nets::{Form, Mode, ResNet, Scope, Weights};
+use unperturb_nets::{Architecture, Classifier, Form, Mode, Normalization, Scope, Weights};
 
-const NET: ResNet = ResNet { form: Form::Padded, depth: 20, width: 16, classes: 10 };
+const NET: Classifier = Classifier {
+    architecture: Architecture::ResNet { form: Form::Padded, depth: 20, width: 16 },
+    classes: 10,
+    normalization: Normalization::NONE,
+};
 
 /// The tests of this file run one after another, as the heap is everybody's, and on two threads
 /// wherever they run, as each thread has a little memory of its own.

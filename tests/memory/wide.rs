@@ -3,7 +3,7 @@
 use unperturb_engine::ops::Op;
 use unperturb_engine::ops::norms::Ball;
 use unperturb_engine::{Device, Graph, Session};
-use unperturb_nets::{Mode, Scope, WideResNet};
+use unperturb_nets::{Architecture, Classifier, Mode, Normalization, Scope};
 
 use crate::{alone, gpu};
 
@@ -16,7 +16,8 @@ const PYTORCH_MIB: f64 = 1128.8 + 139.2;
 
 /// A step of PGD on wrn-28-10.
 fn step(batch: usize) -> Graph {
-    let net = WideResNet { depth: 28, widen: 10, classes: 10 };
+    let architecture = Architecture::WideResNet { depth: 28, widen: 10 };
+    let net = Classifier { architecture, classes: 10, normalization: Normalization::NONE };
     let shape = [batch, 32, 32, 3];
     let g = Graph::new();
     let (images, perturbation) = (g.state("images", shape), g.state("perturbation", shape));

@@ -1,9 +1,9 @@
-//! The contrastive head under NT-Xent, whose rows count the positives in either of two ways.
+//! The contrastive head under NT-Xent, whose rows count the positives in either of two ways, and SimCLR.
 
 use unperturb_engine::ops::nt_xent::Positives;
-use unperturb_nets::{ContrastiveHead, Mode};
+use unperturb_nets::{ContrastiveHead, Mode, SimClr};
 
-use crate::case::{Case, Input, Traced, key_of};
+use crate::case::{Case, Input, Traced, key_of, pictures};
 use crate::golden::signed;
 
 const HEAD: ContrastiveHead = ContrastiveHead { features: 64, hidden: 256, embedding: 16 };
@@ -25,6 +25,31 @@ fn case(views: usize, mode: Mode) -> Case {
             leaves: vec![("features", features)],
         }
     })
+}
+
+/// The pass of SimCLR over two views of two images of 16x16.
+pub fn simclr(mode: Mode) -> Case {
+    let net = SimClr::new("resnet18x4".parse().expect("the name of a net"));
+    let inputs = vec![("image", pictures("simclr", 4, 16))];
+    Case::new("simclr", key_of(mode), mode, inputs, move |scope| {
+        let images = scope.graph().state("image", [4, 16, 16, 3]);
+        let embeddings = net.trace(scope, images);
+        Traced {
+            outputs: vec![("embeddings", embeddings)],
+            losses: vec![("", embeddings.nt_xent(2, TEMPERATURE, Positives::SimClr))],
+            leaves: vec![("image", images)],
+        }
+    })
+}
+
+#[test]
+fn simclr_in_evaluation() {
+    simclr(Mode::Evaluate).hold();
+}
+
+#[test]
+fn simclr_in_training() {
+    simclr(Mode::Train).hold();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use unperturb_nets::Mode;
 
 use crate::case::{Case, devices};
 use crate::golden::normalised_error;
-use crate::{classifiers, context_encoder, rotation};
+use crate::{classifiers, context_encoder, contrastive, rotation};
 
 /// Bound on |optimized - traced|^2 / |traced|^2: folding rounds weights anew.
 const BOUND: f64 = 1e-10;
@@ -44,6 +44,11 @@ fn wide_resnet_under_attack() {
 #[test]
 fn rotation_net_in_a_reversal() {
     holds(rotation::case(Mode::Evaluate).attack());
+}
+
+#[test]
+fn simclr_in_a_reversal() {
+    holds(contrastive::simclr(Mode::Evaluate).attack());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use unperturb::train::snapshot::Settings;
 use unperturb_engine::{Device, Session};
 
 use crate::builtin::{nets, pictures};
-use crate::{COUNT, SHAPE, reversal};
+use crate::{COUNT, SHAPE, nets_with_simclr, reversal};
 
 const DRAW: [u32; 4] = [7, 0, 0, 0];
 
@@ -193,6 +193,33 @@ fn aware_attackers_keep_the_losses_low() {
         assert!(task > 0.0 && (twice - 2.0 * task).abs() < 1e-4, "{task}, {twice}");
     }
     assert_ne!(first, second);
+}
+
+/// Attackers of a repair by a contrastive net of its own differentiate that net, and the classifier at the end alone.
+#[test]
+fn attackers_differentiate_simclr() {
+    let (model, nets) = nets_with_simclr();
+    let reversal = reversal("contrastive:steps=2,views=2");
+    let seen = |victim: &dyn Victim| {
+        let mut attacked = Attacked::new(victim);
+        let points = attacked.points.clone();
+        attacked.look(&points);
+        let Passes { forwards, backwards, task_forwards, task_backwards } = attacked.passes;
+        (attacked.read(GRADIENT), [forwards, backwards, task_forwards, task_backwards])
+    };
+    let (plain, _) = seen(&model);
+    let defended = |through| {
+        let draws = Draws::Fixed(DRAW);
+        seen(&Defended { model: &model, nets: &nets, reversal: &reversal, through, draws })
+    };
+    let (identity, passes) = defended(Through::Identity);
+    assert_eq!(passes, [1, 1, 4, 4]);
+    // Backwards through the passes of both steps, those of their gradients included.
+    let (unrolled, passes) = defended(Through::Unrolled(2));
+    assert_eq!(passes, [1, 1, 4, 4 + 8]);
+    let (aware, passes) = seen(&Aware { model: &model, nets: &nets, reversal: &reversal, lambda: 1.0 });
+    assert_eq!(passes, [1, 1, 2, 2]);
+    assert!(identity != plain && unrolled != identity && aware != plain);
 }
 
 #[test]

@@ -1,24 +1,31 @@
 //! Where steps lead, and what the three ways to join losses do.
 
 use unperturb::attack::IMAGES;
+use unperturb::model::Model;
 use unperturb::passes::Passes;
 use unperturb::reversal::descent::{Descent, RANDOM, REVERSE};
 use unperturb::reversal::step::{Losses, total};
+use unperturb::task::nets::TaskNets;
 use unperturb_engine::ops::random::Random;
 use unperturb_engine::{Device, Graph, Session};
 
 use crate::builtin::{nets, pictures};
-use crate::{COUNT, SHAPE, SIZE, reversal};
+use crate::{COUNT, SHAPE, SIZE, nets_with_simclr, reversal};
 
 /// A reversal of the built-in pictures after its steps.
 struct Repaired {
+    model: Model,
+    nets: TaskNets,
     session: Session,
     passes: Passes,
 }
 
 impl Repaired {
     fn by(text: &str) -> Self {
-        let (model, nets) = nets();
+        Self::with(nets(), text)
+    }
+
+    fn with((model, nets): (Model, TaskNets), text: &str) -> Self {
         let mut session = Session::new(&Device::cpu());
         let descent =
             Descent::compile(&mut session, &reversal(text), &model, &nets, IMAGES, SHAPE).expect("compiled");
@@ -31,7 +38,7 @@ impl Repaired {
         session.write_u32(RANDOM, &Random::seeded(3)).expect("written");
         let mut passes = Passes::default();
         descent.run(&mut session, &mut passes).expect("run");
-        Repaired { session, passes }
+        Repaired { model, nets, session, passes }
     }
 
     fn read(&mut self, state: &str) -> Vec<f32> {
@@ -40,14 +47,13 @@ impl Repaired {
 
     /// The mean of the losses, weighted, of the repaired pictures.
     fn loss(&mut self, text: &str) -> f32 {
-        let (model, nets) = nets();
         let reversal = reversal(text);
         let g = Graph::new();
         let losses = Losses {
             graph: &g,
             reversal: &reversal,
-            model: &model,
-            nets: &nets,
+            model: &self.model,
+            nets: &self.nets,
             random: Random::new(&g, "views"),
         };
         let repaired = g.state(IMAGES, SHAPE) + g.state(REVERSE, SHAPE);
@@ -63,13 +69,34 @@ impl Repaired {
 
 #[test]
 fn directions_lead_losses_down_and_up() {
-    for task in ["rotation", "inpainting", "contrastive"] {
-        let after = |direction: &str| {
-            Repaired::by(&format!("{task}:steps=6,noise=0,direction={direction}")).loss(task)
-        };
-        let still = Repaired::by(&format!("{task}:steps=1,step=0,noise=0")).loss(task);
+    for (task, nets) in [
+        ("rotation", nets as fn() -> (Model, TaskNets)),
+        ("inpainting", nets),
+        ("contrastive", nets),
+        ("contrastive", nets_with_simclr),
+    ] {
+        let repaired =
+            |options: &str| Repaired::with(nets(), &format!("{task}:noise=0,{options}")).loss(task);
+        let after = |direction: &str| repaired(&format!("steps=6,direction={direction}"));
+        let still = repaired("steps=1,step=0");
         let (down, up) = (after("descend"), after("ascend"));
         assert!(down < still && still < up, "{task}: {down}, {still}, {up}");
+    }
+}
+
+/// A contrastive net of its own leaves the classifier alone: its passes are those of a task net.
+#[test]
+fn simclr_costs_no_pass_of_the_classifier() {
+    let passes = |text: &str| {
+        let Passes { forwards, backwards, task_forwards, task_backwards } =
+            Repaired::with(nets_with_simclr(), text).passes;
+        [forwards, backwards, task_forwards, task_backwards]
+    };
+    assert_eq!(passes("contrastive:steps=3,views=2"), [0, 0, 6, 6]);
+    assert_eq!(passes("multi-task:steps=2,views=2,combine=sum"), [0, 0, 14, 14]);
+    for combine in ["alternate", "authors"] {
+        let text = format!("multi-task:steps=2,views=2,combine={combine}");
+        assert_eq!(passes(&text), [0, 0, 14, 2 * 2 + 4 + 1], "{combine}");
     }
 }
 

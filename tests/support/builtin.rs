@@ -8,9 +8,14 @@ use unperturb::task::nets::TaskNets;
 use unperturb_data::{OpenOptions, SHAPES, Split};
 
 pub fn nets() -> (Model, TaskNets) {
+    nets_of(Task::ALL)
+}
+
+/// The classifier, and the nets of some tasks.
+pub fn nets_of(tasks: &[Task]) -> (Model, TaskNets) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("nets/builtin");
     let model = Model::read(&folder.join("classifier.safetensors")).expect("the built-in classifier");
-    let nets = TaskNets::read(&folder, Task::ALL, &model).expect("the built-in task nets");
+    let nets = TaskNets::read(&folder, tasks, &model).expect("the built-in task nets");
     (model, nets)
 }
 

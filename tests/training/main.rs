@@ -7,6 +7,7 @@ mod learning;
 #[path = "../support/pictures.rs"]
 mod pictures;
 mod resume;
+mod simclr;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

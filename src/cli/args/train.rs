@@ -167,7 +167,8 @@ pub struct TaskTrainingArgs {
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
 
-    /// The classifier whose features the contrastive head reads: FILE, or NET:FILE for a foreign checkpoint
+    /// The classifier whose features the contrastive head reads; SimCLR and the rotation net normalise pictures as it
+    /// does: FILE, or NET:FILE for a foreign checkpoint
     #[arg(long, value_name = "FILE")]
     pub classifier: ClassifierSource,
 
@@ -183,6 +184,11 @@ pub struct TaskTrainingArgs {
         default_value = "contrastive,rotation,inpainting"
     )]
     pub tasks: Vec<Task>,
+
+    /// For the contrastive task, SimCLR with an encoder of its own, as resnet20 or resnet18 [default: a head on the
+    /// classifier's features]
+    #[arg(long, value_name = "NET")]
+    pub simclr: Option<Architecture>,
 
     /// The first N images of the training split [default: all]
     #[arg(long, value_name = "N")]
@@ -204,7 +210,7 @@ pub struct TaskTrainingArgs {
     #[arg(long, value_name = "RATE")]
     pub learning_rate: Option<PerTask<Magnitude>>,
 
-    /// Width of the net; a number, or one per task
+    /// Width of the net: hidden units of the head, channels of the others; a number, or one per task
     #[arg(long, value_name = "N")]
     pub width: Option<PerTask<NonZeroUsize>>,
 
