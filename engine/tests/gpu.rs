@@ -224,14 +224,15 @@ fn long_loops_are_cut_and_stay_in_order() {
 #[test]
 fn profiles_name_every_launch() {
     let graph = Graph::new();
-    let (x, w) = (graph.state("x", [64, 128]), graph.state("w", [128, 128]));
+    // So small that every device multiplies in one launch.
+    let (x, w) = (graph.state("x", [16, 32]), graph.state("w", [32, 32]));
     let product = x.matmul(w).matmul(w);
     graph.output("y", product.tanh());
     for device in [gpu(), Device::cpu()] {
         let mut session = Session::new(&device);
         let program = session.compile(&graph).expect("compiles");
-        session.write("x", &noise(64 * 128, 12)).expect("writes");
-        session.write("w", &noise(128 * 128, 13)).expect("writes");
+        session.write("x", &noise(16 * 32, 12)).expect("writes");
+        session.write("w", &noise(32 * 32, 13)).expect("writes");
         assert_eq!(program.launches(), 3);
         let profile = session.profile(|session| session.run(&program, 2)).expect("is timed");
         let kernels = &profile.kernels;

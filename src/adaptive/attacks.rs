@@ -90,9 +90,9 @@ impl Attacks<'_> {
             done(range.len())?;
         }
         if flat > 0 {
-            found
-                .remarks
-                .push(format!("{row} started at {flat} points without any gradient: it may be masked"));
+            found.remarks.push(format!(
+                "{row} started without any gradient at {flat} of its points: it may be masked"
+            ));
         }
         if self.objective(row) != row.objective() {
             found

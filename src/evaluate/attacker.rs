@@ -158,7 +158,7 @@ impl<'a> Attacker<'a> {
             if flat > 0 {
                 let name = stage.name();
                 let remark =
-                    format!("{name} started at {flat} points without any gradient: it may be masked");
+                    format!("{name} started without any gradient at {flat} of its points: it may be masked");
                 note(&mut record, remark);
             }
             before += rounds.len();

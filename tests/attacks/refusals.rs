@@ -49,7 +49,7 @@ fn masked_gradients_and_random_answers_are_remarked() {
     let toy = Toy::new(5, Manner::Masked);
     let made = attacked("autoattack:steps=3,queries=400,eps=16/255", &toy, &toy.pictures());
     let said = made.remarks.join("\n");
-    assert!(said.contains("apgd-ce started at 12 points without any gradient"), "{said}");
+    assert!(said.contains("apgd-ce started without any gradient at 12 of its points"), "{said}");
     assert!(said.contains("square breaks ") && said.contains("images that gradients did not"), "{said}");
 
     let toy = Toy::new(5, Manner::Random);
