@@ -58,20 +58,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
         //for p in 0..PIXEL_GROUPS
         let v$p = select(vec4<f32>(), load_x(x$p + c), inside$p);
         //end
-        //for t in 0..WEIGHT_LOADS
-        let w$t = load_w(next + 8u * $tu + lane % LOADINGu);
-        //end
-        let ws = array(LOADED);
-        //for q in 0..OUTPUT_QUADS
-        //for i in 0..4
-        let b$q_$i = subgroupBroadcast(ws[$qu / 2u], 4u * ($qu % 2u) + $iu);
-        //end
-        //for p in 0..PIXEL_GROUPS
-        //for i in 0..4
-        a$p_$q = fma(vec4(v$p[$i]), b$q_$i, a$p_$q);
-        //end
-        //end
-        //end
+//PRODUCTS
       }
       offset.y += direction;
     }

@@ -41,26 +41,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     let tap = block * params[1][1] + r * kernel.y * vectors * 4u * OUTPUT_QUADSu;
     for (var c = 0u; c < vectors; c++) {
       //for p in 0..PIXEL_GROUPS
-      let v$p = select(vec4<f32>(), load_x(x$p + c), inside$p);
+      let own$p = select(vec4<f32>(), load_x(x$p + c), inside$p);
       //end
 //SHIFTS
       //for s in 0..KERNEL_COLUMNS
       {
         let next = tap + ($su * vectors + c) * 4u * OUTPUT_QUADSu;
-        //for t in 0..WEIGHT_LOADS
-        let w$t = load_w(next + 8u * $tu + lane % LOADINGu);
-        //end
-        let ws = array(LOADED);
-        //for q in 0..OUTPUT_QUADS
-        //for i in 0..4
-        let b$q_$i = subgroupBroadcast(ws[$qu / 2u], 4u * ($qu % 2u) + $iu);
-        //end
         //for p in 0..PIXEL_GROUPS
-        //for i in 0..4
-        a$p_$q = fma(vec4(v$s_$p[$i]), b$q_$i, a$p_$q);
+        let v$p = v$s_$p;
         //end
-        //end
-        //end
+//PRODUCTS
       }
       //end
     }

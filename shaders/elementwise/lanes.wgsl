@@ -2,7 +2,7 @@
 //   y[i] = f(x0[i], x1[i], ...), operands broadcast to y, four neighbours at a time.
 // The host writes out the bindings (lib/vectors.wgsl), the offsets of repeated operands and the body of f.
 // One invocation per UNROLLED vectors of four elements, workgroups of 8. Grid: ceil(vectors / (8 * UNROLLED)).
-// params: vectors, 0, 0, 0; then sizes and strides of repeated operands.
+// params: vectors; then sizes and strides of repeated operands.
 //BINDINGS
 
 @compute @workgroup_size(8)

@@ -1,7 +1,7 @@
 // move.wgsl for software drivers whose subgroups are 8 lanes of a vector, four neighbouring words at a time. The host
 // writes out the bindings (lib/vectors.wgsl) and how the axes are walked.
 // One invocation per UNROLLED vectors, workgroups of 8. Grid: ceil(vectors / (8 * UNROLLED)), folded into two axes.
-// params: vectors to make, fill, 0, 0; then the words of each axis.
+// params: vectors to make, fill; then the words of each axis.
 //BINDINGS
 
 @compute @workgroup_size(8)

@@ -71,19 +71,19 @@ pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Optio
         label: "elementwise",
         source: source(code, &places, &buffers, &offsets).into(),
         bindings: buffers.iter().map(Vectors::binding).collect(),
-        params: [vectors, 0, 0, 0].into_iter().chain(walked).map(|word| word as u32).collect(),
+        params: [vectors].into_iter().chain(walked).map(|word| word as u32).collect(),
         workgroups: vectors.div_ceil(LANES * UNROLLED),
     }))
 }
 
 /// The statements that set `o` and its number to where each repeated operand is read, and the parameters from number
-/// 4 on that they need.
+/// 1 on that they need.
 fn offsets(walk: &Walk, places: &[Place]) -> (String, Vec<usize>) {
     let repeated: Vec<usize> = (0..places.len()).filter(|&index| places[index].is_repeated()).collect();
     let (mut text, mut params) = (String::new(), vec![]);
     let mut add = |word: usize| {
         params.push(word);
-        param(3 + params.len())
+        param(params.len())
     };
     for index in &repeated {
         writeln!(text, "    var o{index} = 0u;").expect("writing to a string");

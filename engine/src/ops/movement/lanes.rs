@@ -52,19 +52,19 @@ pub(super) fn lower(walk: &Walk, abilities: &Abilities) -> Option<Lowered> {
         label: "move",
         source: unroll(&source).into(),
         bindings: vec![x.binding(), y.binding()],
-        params: [vectors as u32, walk.fill, 0, 0].into_iter().chain(walked).collect(),
+        params: [vectors as u32, walk.fill].into_iter().chain(walked).collect(),
         workgroups: vectors.div_ceil(LANES * UNROLLED),
     }))
 }
 
 /// The statements that find the vector `at` of the operand for the vector `i` of the result, and whether there is one
-/// `inside`; and the parameters from number 4 on that they need.
+/// `inside`; and the parameters from number 2 on that they need.
 fn places(strides: &[Stride]) -> (String, Vec<u32>) {
     let mut text = "    var rest = i;\n    var at = 0u;\n    var inside = true;\n".to_string();
     let mut params = vec![];
     let mut add = |word: u32| {
         params.push(word);
-        param(3 + params.len())
+        param(1 + params.len())
     };
     for (number, stride) in strides.iter().enumerate().rev() {
         let axis = stride.axis;

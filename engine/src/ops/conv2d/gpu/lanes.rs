@@ -5,6 +5,7 @@
 //! memory if the blocks of a few launches hold them.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use super::super::fused::Epilogue;
 use super::correlation::{Axis, Correlation, signed};
@@ -59,11 +60,14 @@ pub fn correlate(correlation: &Correlation, epilogue: Option<&Epilogue>, abiliti
     let x = source(correlation, &mut lowered, abilities);
     let (destination, written) =
         pixels::destination_of_lanes("d", 3, correlation.destination[2], epilogue, abilities);
-    for (blocks, w) in weights.launches() {
-        let declared = x.declare("x", 1) + &w.declare("w", 2) + &destination;
+    // Windows of one length need one shader.
+    let declared = x.declare("x", 1) + &weights.seen(0).declare("w", 2) + &destination;
+    let source = shader(correlation, tile, &declared);
+    for blocks in weights.launches() {
+        let w = weights.seen(blocks.start);
         lowered.launches.push(Launch {
             label: correlation.label,
-            source: shader(correlation, tile, &declared).into(),
+            source: source.clone().into(),
             bindings: [x.binding(), w.binding()].into_iter().chain(written.iter().copied()).collect(),
             params: params(correlation, &weights, &blocks),
             workgroups: tiles(correlation, tile) * blocks.len(),
@@ -115,7 +119,7 @@ fn tiles(correlation: &Correlation, tile: Tile) -> usize {
     correlation.phases() * correlation.positions().div_ceil(tile.pixels())
 }
 
-fn params(correlation: &Correlation, weights: &Weights, blocks: &std::ops::Range<usize>) -> Vec<u32> {
+fn params(correlation: &Correlation, weights: &Weights, blocks: &Range<usize>) -> Vec<u32> {
     let [rows, columns] = &correlation.axes;
     let [source_rows, source_columns, sources] = correlation.source;
     let [destination_rows, destination_columns, destinations] = correlation.destination;
@@ -143,6 +147,7 @@ fn shader(correlation: &Correlation, tile: Tile, declared: &str) -> String {
     let loads = tile.output_quads.div_ceil(2);
     let loaded: Vec<String> = (0..loads).map(|load| format!("w{load}")).collect();
     let template = template
+        .replace("//PRODUCTS", include_str!("../../../../../shaders/conv2d/lanes_products.wgsl"))
         .replace("PIXEL_GROUPS", &tile.pixel_groups.to_string())
         .replace("OUTPUT_QUADS", &tile.output_quads.to_string())
         .replace("WEIGHT_LOADS", &loads.to_string())
@@ -153,18 +158,18 @@ fn shader(correlation: &Correlation, tile: Tile, declared: &str) -> String {
 }
 
 /// The statements that give each tap `s` of a kernel row the pixels `v{s}_{p}` of group `p`, from the own ones
-/// `v{p}`: rotated among the lanes, and beyond the first or last lane those of the neighbouring group.
+/// `own{p}`: rotated among the lanes, and beyond the first or last lane those of the neighbouring group.
 fn shuffles(correlation: &Correlation, tile: Tile, row_groups: usize) -> String {
     let mut text = String::new();
     let mut line = |args: std::fmt::Arguments| writeln!(text, "      {args}").expect("writing to a string");
     for (s, shift) in shifts(correlation).enumerate() {
         if shift == 0 {
-            (0..tile.pixel_groups).for_each(|p| line(format_args!("let v{s}_{p} = v{p};")));
+            (0..tile.pixel_groups).for_each(|p| line(format_args!("let v{s}_{p} = own{p};")));
             continue;
         }
         let from = shift.rem_euclid(LANES as isize);
         for p in 0..tile.pixel_groups {
-            line(format_args!("let rotated{s}_{p} = subgroupShuffle(v{p}, (lane + {from}u) % {LANES}u);"));
+            line(format_args!("let rotated{s}_{p} = subgroupShuffle(own{p}, (lane + {from}u) % {LANES}u);"));
         }
         let own = match shift > 0 {
             true => format!("lane < {}u", LANES as isize - shift),
@@ -209,23 +214,24 @@ impl Weights {
         (most > 0 && self.blocks.div_ceil(most) <= MOST_LAUNCHES).then_some(most)
     }
 
-    /// The blocks of each launch, and how it sees them.
-    fn launches(&self) -> impl Iterator<Item = (std::ops::Range<usize>, Vectors)> {
-        let each = self.uniform_blocks();
-        let step = each.unwrap_or(self.blocks);
-        (0..self.blocks).step_by(step).map(move |first| {
-            let seen = match each {
-                None => Vectors::storage(Slot::Scratch(0), &self.abilities),
-                Some(_) => {
-                    let window = Window { first: first * self.block_words, words: MAX_WINDOW };
-                    Vectors::uniform(Slot::Scratch(0), window, &self.abilities)
-                }
-            };
-            (first..self.blocks.min(first + step), seen)
-        })
+    /// The blocks of each launch.
+    fn launches(&self) -> impl Iterator<Item = Range<usize>> {
+        let (blocks, step) = (self.blocks, self.uniform_blocks().unwrap_or(self.blocks));
+        (0..blocks).step_by(step).map(move |first| first..blocks.min(first + step))
     }
 
-    /// Room for the last window, too, to be a whole one: windows of one length need one shader.
+    /// How the launch whose blocks begin with that one sees them.
+    fn seen(&self, first: usize) -> Vectors {
+        match self.uniform_blocks() {
+            None => Vectors::storage(Slot::Scratch(0), &self.abilities),
+            Some(_) => {
+                let window = Window { first: first * self.block_words, words: MAX_WINDOW };
+                Vectors::uniform(Slot::Scratch(0), window, &self.abilities)
+            }
+        }
+    }
+
+    /// Room for the last window, too, to be a whole one.
     fn scratch_words(&self) -> usize {
         let words = self.blocks * self.block_words;
         let last = |each: usize| (self.blocks - 1) / each * each * self.block_words + MAX_WINDOW;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::Geometry;
 use super::lanes::words;
 use super::parts::{Part, Seen, parts};
-use crate::runtime::gpu::{Binding, Launch, Lowered, Slot, Window, unroll};
+use crate::runtime::gpu::{Binding, Launch, Lowered, MAX_WINDOW, Slot, Window, unroll};
 
 const LANES: usize = 8;
 /// Output columns of a pass of the innermost loop. With more, the driver's compiler moves more to and from memory.
@@ -19,6 +19,9 @@ const SUMS: usize = 64;
 /// Fewest output pixels of a part, where there are several: for fewer, adding the sums to what is there takes longer
 /// than the products.
 const PIXELS: usize = 32;
+
+/// Windows that a gradient is worth so many launches for.
+const MOST_WINDOWS: usize = 8192;
 
 /// Images of a tensor.
 struct Pixels {
@@ -110,11 +113,14 @@ impl Tile {
     }
 }
 
-/// The gradient, where parts of both operands fit into windows.
+/// The gradient, where parts of both operands fit into windows, and not too many of them.
 pub fn weight_gradient(g: &Geometry) -> Option<Lowered> {
     let x = Pixels { input: 0, n: g.n, rows: g.height, columns: g.width, channels: g.in_channels };
     let (rows, columns) = (g.out_height(), g.out_width());
     let dy = Pixels { input: 1, n: g.n, rows, columns, channels: g.out_channels };
+    if x.words() + dy.words() > MOST_WINDOWS * MAX_WINDOW {
+        return None;
+    }
     let parts = parts(g.n, rows, &[x.seen(g.stride_h, g.kernel_h), dy.seen(1, 1)])?;
     if parts.len() > 1 && parts.iter().any(|part| part.images.len() * part.rows.len() * columns < PIXELS) {
         return None;
