@@ -108,13 +108,15 @@ impl From<[usize; 2]> for Pair {
     }
 }
 
-/// What an element is. Every element takes four bytes, one *word*.
+/// What an element is. Buffers are counted in *words* of four bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DType {
-    /// IEEE single precision.
+    /// IEEE single precision, a word each.
     F32,
-    /// Unsigned integer: labels, indices, counters, random keys.
+    /// Unsigned integer, a word each: labels, indices, counters, random keys.
     U32,
+    /// A truth value, 32 to a word, the first in the lowest bit; numbers 1 and 0 where it meets `f32`.
+    Bit,
 }
 
 /// Shape and element type of a tensor.
@@ -139,7 +141,10 @@ impl Type {
 
     /// Its size in four-byte words.
     pub fn words(&self) -> usize {
-        self.shape.elements()
+        match self.dtype {
+            DType::F32 | DType::U32 => self.shape.elements(),
+            DType::Bit => self.shape.elements().div_ceil(32),
+        }
     }
 }
 
@@ -148,6 +153,7 @@ impl fmt::Display for Type {
         match self.dtype {
             DType::F32 => write!(f, "{}", self.shape),
             DType::U32 => write!(f, "u32{}", self.shape),
+            DType::Bit => write!(f, "bit{}", self.shape),
         }
     }
 }

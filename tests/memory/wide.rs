@@ -31,14 +31,15 @@ fn step(batch: usize) -> Graph {
 }
 
 #[test]
-fn an_attack_on_a_wide_net_plans_less_than_pytorch_keeps() {
+fn an_attack_on_a_wide_net_plans_a_third_of_what_pytorch_keeps() {
     // Even a plan is on the heap, which other tests of this target measure.
     let _alone = alone();
     for device in [Device::cpu(), gpu()] {
         let plan = Session::new(&device).plan(&step(BATCH)).unwrap_or_else(|e| panic!("{device}: {e}"));
         let planned = plan.peak_bytes() as f64 / (1024.0 * 1024.0);
         eprintln!("{device}: {plan}");
-        assert!(planned < PYTORCH_MIB, "{device}: {planned} MiB planned");
+        // Of most activations, one bit of each element waits for the backward pass.
+        assert!(planned < 0.3 * PYTORCH_MIB, "{device}: {planned} MiB planned");
         let weight_gradients =
             plan.steps.iter().filter(|step| matches!(step.op, Op::Conv2dWeightGradient(_)));
         assert_eq!(weight_gradients.count(), 0, "an attack needs no gradient of the weights");

@@ -258,8 +258,8 @@ impl Case {
             .iter()
             .enumerate()
             .map(|(i, input)| match input.dtype {
-                DType::F32 => g.state(format!("x{i}"), input.shape.clone()),
                 DType::U32 => g.state_u32(format!("x{i}"), input.shape.clone()),
+                _ => g.state(format!("x{i}"), input.shape.clone()),
             })
             .collect();
         let seen: Vec<Value> = states
@@ -291,10 +291,10 @@ impl Case {
         for (i, input) in self.inputs.iter().enumerate() {
             let name = format!("x{i}");
             let written = match input.dtype {
-                DType::F32 => session.write(&name, &input.data.iter().map(|&x| x as f32).collect::<Vec<_>>()),
                 DType::U32 => {
                     session.write_u32(&name, &input.data.iter().map(|&x| x as u32).collect::<Vec<_>>())
                 }
+                _ => session.write(&name, &input.data.iter().map(|&x| x as f32).collect::<Vec<_>>()),
             };
             written.unwrap_or_else(|e| fail(e));
         }

@@ -2,6 +2,7 @@
 //! central differences of that reference, all on whatever adapter there is.
 
 mod batch_norm;
+mod bits;
 mod colour;
 mod conv2d;
 mod convert;

@@ -6,6 +6,7 @@
 //! the compiler then asks for whatever is missing.
 
 pub mod batch_norm;
+pub mod bits;
 pub(crate) mod blocks;
 pub mod colour;
 pub mod conv2d;
@@ -107,6 +108,8 @@ operations! {
     Detach(source::Detach),
     /// A small program applied to every element.
     Elementwise(elementwise::Elementwise),
+    /// Comparisons, kept as bits.
+    Exceeds(bits::Exceeds),
     /// Integers as numbers.
     Convert(convert::ToF32),
     /// Sum, mean or maximum over axes.

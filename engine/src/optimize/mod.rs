@@ -3,6 +3,7 @@
 mod fold_batch_norm;
 mod fuse_epilogue;
 mod fusion;
+mod keep_bits;
 mod read_through;
 
 use crate::graph::Trace;
@@ -12,7 +13,8 @@ pub fn optimize(trace: Trace) -> Trace {
     let trace = read_through::read_through_aliases(trace);
     let trace = fold_batch_norm::fold_batch_norm(trace);
     let trace = fusion::fuse_elementwise(trace);
-    fuse_epilogue::fuse_epilogues(trace)
+    let trace = fuse_epilogue::fuse_epilogues(trace);
+    keep_bits::keep_bits(trace)
 }
 
 /// How many needed nodes and assignments read each node.

@@ -36,6 +36,8 @@ pub enum Convolved {
 pub enum Operand {
     /// A number for each channel of each pixel.
     Pixels,
+    /// A truth value for each channel of each pixel, of a multiple of four channels.
+    Bits,
     /// A number for each channel.
     Channels,
     /// One number.
@@ -47,6 +49,9 @@ impl Operand {
     pub fn of(ty: &Type, pixels: &Type) -> Option<Operand> {
         let channels = *pixels.shape.last()?;
         match ty.shape.elements() {
+            _ if ty.dtype == DType::Bit => {
+                (ty.shape == pixels.shape && channels.is_multiple_of(4)).then_some(Operand::Bits)
+            }
             _ if ty.dtype != DType::F32 || ty.shape.rank() > pixels.shape.rank() => None,
             _ if ty == pixels => Some(Operand::Pixels),
             1 => Some(Operand::Scalar),

@@ -1,7 +1,7 @@
 //! How broadcast operands are walked: axes merged where every operand steps alike.
 
 use crate::ops::Signature;
-use crate::shape::Shape;
+use crate::shape::{DType, Shape};
 
 /// The output's axes after merging, with each operand's step along each (0 where it is stretched).
 #[derive(Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Walk {
     contiguous: Vec<bool>,
     /// For each operand, whether it is a single number.
     scalar: Vec<bool>,
+    /// For each operand, whether it is bits, which always have the output's own layout.
+    bits: Vec<bool>,
 }
 
 impl Walk {
@@ -34,7 +36,8 @@ impl Walk {
             })
             .collect();
         let strides = vec![vec![]; full.len()];
-        let mut walk = Walk { sizes: vec![], strides, contiguous: vec![], scalar: vec![] };
+        let bits = signature.inputs.iter().map(|input| input.dtype == DType::Bit).collect();
+        let mut walk = Walk { sizes: vec![], strides, contiguous: vec![], scalar: vec![], bits };
         for axis in (0..rank).filter(|&axis| output[axis] != 1) {
             let joins = !walk.sizes.is_empty()
                 && full.iter().zip(&walk.strides).all(|(input, merged)| {
@@ -65,6 +68,11 @@ impl Walk {
     /// Whether operand `index` has the output's own layout.
     pub fn is_contiguous(&self, index: usize) -> bool {
         self.contiguous[index]
+    }
+
+    /// Whether operand `index` is bits.
+    pub fn is_bits(&self, index: usize) -> bool {
+        self.bits[index]
     }
 
     /// Whether operand `index` is a single number.

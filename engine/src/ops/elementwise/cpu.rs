@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::broadcast::Walk;
 use super::program::{Binary, Code, Instruction, MAX_INSTRUCTIONS, Register, Unary};
 use crate::ops::Signature;
+use crate::ops::bits::unpack;
 use crate::runtime::cpu::Buffers;
 
 /// Elements per block: 48 registers of them are 96 KiB, of which common programs use a tenth.
@@ -102,7 +103,7 @@ impl Program<'_> {
             let target = if index == last { &mut *result } else { &mut rest[0][..length] };
             let value = |register: Register| self.value(done, register, start, length);
             match *instruction {
-                Instruction::Input(i) if self.walk.is_contiguous(i as usize) && index != last => {}
+                Instruction::Input(i) if self.is_plain(i as usize) && index != last => {}
                 Instruction::Input(i) if first || !self.repeats(i as usize) || index == last => {
                     // A whole block, so that later ones find it complete.
                     let target = if index == last { target } else { &mut rest[0] };
@@ -134,11 +135,16 @@ impl Program<'_> {
         length: usize,
     ) -> &'a [f32] {
         match self.code[register as usize] {
-            Instruction::Input(i) if self.walk.is_contiguous(i as usize) && !(self.in_place && i == 0) => {
+            Instruction::Input(i) if self.is_plain(i as usize) && !(self.in_place && i == 0) => {
                 &self.inputs[i as usize][start..start + length]
             }
             _ => &done[register as usize][..length],
         }
+    }
+
+    /// Whether an operand is numbers in the output's own layout.
+    fn is_plain(&self, input: usize) -> bool {
+        self.walk.is_contiguous(input) && !self.walk.is_bits(input)
     }
 
     /// Whether an operand looks the same in every block: one number, or rows whose length divides it.
@@ -153,6 +159,10 @@ impl Program<'_> {
 /// Fills `target` with the operand's elements that meet outputs `start..`; beyond the last output it
 /// goes round.
 fn load(walk: &Walk, index: usize, data: &[f32], start: usize, target: &mut [f32]) {
+    if walk.is_bits(index) {
+        let count = target.len().min(walk.sizes.iter().product::<usize>() - start);
+        return unpack(bytemuck::cast_slice(data), start, &mut target[..count]);
+    }
     if walk.is_contiguous(index) {
         return target.copy_from_slice(&data[start..start + target.len()]);
     }

@@ -18,8 +18,9 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
     let mut source = String::new();
     let mut bindings = Vec::new();
     for index in 0..inputs {
+        let ty = if walk.is_bits(index) { "u32" } else { "f32" };
         let declaration =
-            format!("@group(0) @binding({}) var<storage, read> x{index}: array<f32>;", index + 1);
+            format!("@group(0) @binding({}) var<storage, read> x{index}: array<{ty}>;", index + 1);
         writeln!(source, "{declaration}").expect("writing to a string");
         bindings.push(Binding::read_input(index));
     }
@@ -52,7 +53,10 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
         _ => format!("o{index}"),
     };
 
-    let body = statements(code, "f32", |input| format!("x{input}[{}]", place(input as usize)));
+    let body = statements(code, "f32", |input| match walk.is_bits(input as usize) {
+        true => format!("f32((x{input}[i / 32u] >> (i % 32u)) & 1u)"),
+        false => format!("x{input}[{}]", place(input as usize)),
+    });
     let template = include_str!("../../../../shaders/elementwise/elementwise.wgsl");
     let source = template
         .replace("//BINDINGS", &source)

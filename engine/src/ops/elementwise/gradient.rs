@@ -1,7 +1,7 @@
 //! Gradient rules of elementwise programs: a line per function.
 //!
 //! Only traced programs are differentiated (fusion comes later), and these compute one function of
-//! their operands; `clamp` is the one of two.
+//! their operands; `clamp` and `leaky_relu` are those of several.
 
 use super::program::{Binary, Code, Instruction, Unary};
 use crate::autodiff::Differentiated;
@@ -69,6 +69,17 @@ pub fn gradient<'g>(code: &Code, of: &Differentiated<'_, 'g>) -> Vec<Option<Valu
                 _ => return vec![None],
             };
             vec![back(0, dx)]
+        }
+        // Leaky relu. Its result has the sign of its operand for slopes above 0, and then the operand need not be kept.
+        [
+            Instruction::Input(0),
+            _,
+            Instruction::Binary(Binary::Greater, 0, 1),
+            Instruction::Constant(slope),
+            ..,
+        ] => {
+            let signed = if slope > 0.0 { y } else { of.inputs[0] };
+            vec![back(0, signed.greater(0.0).select(dy, dy * slope))]
         }
         // clamp: unchanged values are those within the limits.
         [Instruction::Input(0), Instruction::Constant(_), Instruction::Constant(_), ..] => {

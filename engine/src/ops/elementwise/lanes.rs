@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::broadcast::Walk;
 use super::gpu::{param, statements};
 use super::program::Code;
-use crate::ops::Signature;
+use crate::ops::{Signature, bits};
 use crate::runtime::gpu::{Abilities, Launch, Lowered, Slot, Vectors, unroll};
 
 const LANES: usize = 8;
@@ -19,6 +19,8 @@ const FEWEST: usize = 4096;
 enum Place {
     /// At their own places.
     Along,
+    /// At their own places, as bits.
+    Bits,
     /// One number for all of the result.
     Number,
     /// Four neighbours of a row that is repeated.
@@ -30,6 +32,9 @@ enum Place {
 impl Place {
     /// None where four neighbours do not share a vector or a number of the operand.
     fn of(walk: &Walk, index: usize) -> Option<Place> {
+        if walk.is_bits(index) {
+            return Some(Place::Bits);
+        }
         if walk.is_contiguous(index) {
             return Some(Place::Along);
         }
@@ -61,7 +66,7 @@ pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Optio
     let places: Vec<Place> = (0..operands.len()).map(|i| Place::of(&walk, i)).collect::<Option<_>>()?;
     let (offsets, walked) = offsets(&walk, &places);
     let seen = |(index, (words, place)): (usize, (usize, &Place))| match place {
-        Place::Along => Vectors::input(index, abilities),
+        Place::Along | Place::Bits => Vectors::input(index, abilities),
         _ => Vectors::uniform_if_small(Slot::Input(index), words, abilities),
     };
     let mut buffers: Vec<Vectors> = operands.zip(&places).enumerate().map(seen).collect();
@@ -120,11 +125,15 @@ fn offsets(walk: &Walk, places: &[Place]) -> (String, Vec<usize>) {
 /// Operands, then the result, as the buffers in that order.
 fn source(code: &Code, places: &[Place], buffers: &[Vectors], offsets: &str) -> String {
     let name = |index: usize| if index < places.len() { format!("x{index}") } else { "y".to_owned() };
-    let declared = buffers.iter().enumerate().map(|(index, buffer)| buffer.declare(&name(index), index + 1));
+    let declared = buffers.iter().enumerate().map(|(index, buffer)| match places.get(index) {
+        Some(Place::Bits) => bits::declare(&name(index), index + 1),
+        _ => buffer.declare(&name(index), index + 1),
+    });
     let body = statements(code, "vec4<f32>", |input| {
         let index = input as usize;
         match places[index] {
             Place::Along => format!("load_x{index}(i)"),
+            Place::Bits => format!("truths_x{index}(4u * i)"),
             Place::Number => format!("vec4(load_x{index}(0u).x)"),
             Place::Vector => format!("load_x{index}(o{index})"),
             Place::Splat => format!("vec4(load_x{index}(o{index} / 4u)[o{index} % 4u])"),

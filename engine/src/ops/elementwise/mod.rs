@@ -55,13 +55,16 @@ impl Operation for Elementwise {
         super::expect_inputs(inputs, self.code.inputs())?;
         let mut shape = self.shape.clone();
         for input in inputs {
-            if input.dtype != DType::F32 {
-                return Err("it computes with f32 only".into());
+            if input.dtype == DType::U32 {
+                return Err("it computes with f32 and bits only".into());
             }
             shape = shape.broadcast(&input.shape).ok_or("these shapes do not broadcast")?;
         }
         if shape.broadcast(&self.shape).as_ref() != Some(&shape) {
             return Err(format!("the result cannot have the shape {}", self.shape));
+        }
+        if inputs.iter().any(|input| input.dtype == DType::Bit && input.shape != shape) {
+            return Err("bits are not stretched".into());
         }
         Ok(Type::f32(shape))
     }

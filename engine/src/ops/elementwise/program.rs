@@ -80,6 +80,17 @@ pub const MAX_INSTRUCTIONS: usize = 48;
 pub const MAX_INPUTS: usize = 7;
 
 impl Instruction {
+    /// The registers that it reads.
+    pub fn registers(self) -> impl Iterator<Item = Register> {
+        let read = match self {
+            Self::Input(_) | Self::Constant(_) => [None; 3],
+            Self::Unary(_, a) => [Some(a), None, None],
+            Self::Binary(_, a, b) => [Some(a), Some(b), None],
+            Self::Select(c, a, b) => [Some(c), Some(a), Some(b)],
+        };
+        read.into_iter().flatten()
+    }
+
     /// The same instruction, its registers and inputs renamed.
     pub fn renamed(self, register: impl Fn(Register) -> Register, input: impl Fn(u8) -> u8) -> Self {
         match self {
@@ -97,5 +108,25 @@ impl Code {
     pub fn inputs(&self) -> usize {
         let numbers = self.0.iter().map(|i| if let Instruction::Input(i) = i { *i as usize + 1 } else { 0 });
         numbers.max().unwrap_or(0)
+    }
+
+    /// The same without instructions whose results nothing reads.
+    pub fn without_unread(&self) -> Self {
+        let mut read = vec![false; self.0.len()];
+        read[self.0.len() - 1] = true;
+        for (index, instruction) in self.0.iter().enumerate().rev() {
+            if read[index] {
+                instruction.registers().for_each(|register| read[register as usize] = true);
+            }
+        }
+        let mut moved: Vec<Register> = Vec::with_capacity(self.0.len());
+        let mut code = Vec::new();
+        for (instruction, read) in self.0.iter().zip(read) {
+            moved.push(code.len() as Register);
+            if read {
+                code.push(instruction.renamed(|register| moved[register as usize], |input| input));
+            }
+        }
+        Code(code)
     }
 }

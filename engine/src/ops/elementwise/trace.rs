@@ -84,7 +84,15 @@ impl<'g> Value<'g> {
     /// x where positive, else `slope * x`; the gradient at 0 is `slope`.
     #[track_caller]
     pub fn leaky_relu(self, slope: f32) -> Value<'g> {
-        self.greater(0.0).select(self, self * slope)
+        let code = vec![
+            Input(0),
+            Constant(0.0),
+            Instruction::Binary(Binary::Greater, 0, 1),
+            Constant(slope),
+            Instruction::Binary(Binary::Mul, 0, 3),
+            Instruction::Select(2, 0, 4),
+        ];
+        self.graph.apply(Elementwise::new(code), &[self])
     }
 
     /// x². The square of a tensor with itself, so that it fuses.

@@ -45,7 +45,7 @@ impl Operation for Reshape {
 
     fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
         super::expect_inputs(inputs, 1)?;
-        if inputs[0].words() != self.shape.elements() {
+        if inputs[0].shape.elements() != self.shape.elements() {
             return Err(format!("the new shape {} has another number of elements", self.shape));
         }
         Ok(Type { shape: self.shape.clone(), dtype: inputs[0].dtype })

@@ -233,12 +233,17 @@ fn alone(op: &Op, signature: &Signature) -> Trace {
     trace
 }
 
-/// A program that fills the operands with numbers from [-1, 1). Integers stay 0.
+/// A program that fills the operands with numbers from [-1, 1) and with bits. Integers stay 0.
 fn operands(signature: &Signature) -> Result<Graph, EngineError> {
     let g = Graph::new();
     let random = Random::new(&g, "random");
-    for (index, ty) in signature.inputs.iter().enumerate().filter(|(_, ty)| ty.dtype == DType::F32) {
-        g.output(operand(index), random.uniform(ty.shape.clone()) * 2.0 - 1.0);
+    let drawn = |ty: &Type| random.uniform(ty.shape.clone());
+    for (index, ty) in signature.inputs.iter().enumerate() {
+        match ty.dtype {
+            DType::F32 => g.output(operand(index), drawn(ty) * 2.0 - 1.0),
+            DType::Bit => g.output(operand(index), drawn(ty).exceeds(0.5)),
+            DType::U32 => {}
+        }
     }
     Ok(g)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::super::fused::{Epilogue, Operand};
+use crate::ops::bits;
 use crate::ops::elementwise::gpu::statements;
 use crate::runtime::gpu::{Abilities, Binding, Slot, Vectors};
 
@@ -27,6 +28,7 @@ pub fn destination(
         let (name, binding) = (format!("e{index}"), first_operand + index);
         match operand {
             Operand::Scalar => scalar(&name, binding),
+            Operand::Bits => bits::declare(&name, binding),
             Operand::Channels | Operand::Pixels => source(&name, binding, channels),
         }
     };
@@ -50,7 +52,7 @@ pub fn destination_of_lanes(
     }
     let file = split(include_str!("../../../../../shaders/conv2d/vectors4.wgsl"));
     let seen = |(index, &operand): (usize, &Operand)| match operand {
-        Operand::Scalar => None,
+        Operand::Scalar | Operand::Bits => None,
         Operand::Channels => {
             Some(Vectors::uniform_if_small(Slot::Input(FIRST_OPERAND + index), channels, abilities))
         }
@@ -61,12 +63,13 @@ pub fn destination_of_lanes(
     bindings.extend(numbered.map(|(index, vectors)| {
         vectors.as_ref().map_or_else(|| Binding::read_input(FIRST_OPERAND + index), Vectors::binding)
     }));
-    let declare = |index: usize, _| {
+    let declare = |index: usize, operand| {
         let (name, binding) = (format!("e{index}"), binding + 1 + index);
         match &seen[index] {
             Some(vectors) => {
                 vectors.declare(&format!("{name}_vectors"), binding) + &fill(file.0, &name, binding, "")
             }
+            None if operand == Operand::Bits => bits::declare(&name, binding),
             None => scalar(&name, binding),
         }
     };
@@ -125,6 +128,7 @@ fn finish(epilogue: &Epilogue, declare: impl Fn(usize, Operand) -> String) -> St
         Some(index) => match epilogue.operands[index as usize] {
             Operand::Scalar => format!("vec4(e{index}[0])"),
             Operand::Channels => format!("load_e{index}(0u, c, channels)"),
+            Operand::Bits => format!("truths_e{index}(pixel * channels + min(c, channels - 4u))"),
             Operand::Pixels => format!("load_e{index}(pixel * stride_e{index}(channels), c, channels)"),
         },
     });
