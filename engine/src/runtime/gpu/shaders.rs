@@ -99,9 +99,11 @@ fn large<'g>(g: &'g Graph) -> Vec<Value<'g>> {
     let normalised = x.batch_norm_train(gamma, beta, 1e-5).y;
     let moved = x.slice_by(1, 0..16, 2);
     let vectors = x.conv2d(g.state("third", [3, 3, 8, 8]), Some(beta), 1, 1).relu();
+    let bits = x.exceeds(0.0);
+    let masked = [x * bits, x.conv2d(g.state("fifth", [3, 3, 8, 8]), None, 1, 1) * bits];
     let others = x.conv2d(g.state("fourth", [3, 3, 8, 5]), Some(few), 1, 1).relu();
     let gradient = g.gradient((normalised * normalised).sum_all(), &[x]).expect("has a gradient");
-    [vec![moved, vectors, others], gradient].concat()
+    [&[moved, vectors, others], &masked[..], &gradient].concat()
 }
 
 /// The full sources of all launches of [`programs`].
