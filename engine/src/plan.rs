@@ -3,13 +3,14 @@
 //! Every result lives from the operation that makes it to the last that reads it. Results whose
 //! lives do not overlap share a *slab*, a buffer of its own: no operation ever reads and writes one
 //! slab, which is what GPU buffer tracking demands. Slabs are found greedily, largest result first,
-//! which for buffers of this kind comes within a few percent of the best.
+//! which for buffers of this kind comes within a few percent of the best. A result that is assigned to a
+//! state which nothing reads any more is made there, and needs neither slab nor copy.
 
 use std::fmt;
 
 use crate::error::readable_bytes;
 use crate::graph::Node;
-use crate::graph::{NodeId, State, StateId, Trace};
+use crate::graph::{NodeId, State, Trace};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::{Op, Signature};
 
@@ -46,8 +47,8 @@ pub struct Plan {
     pub states: Vec<State>,
     /// Sizes in words of the shared buffers.
     pub slabs: Vec<usize>,
-    /// Copies made after the last step: from a slab to a state, and how many words.
-    pub assigns: Vec<(Place, Place, usize)>,
+    /// Copies made after the last step: from a place to a state, and how many words.
+    pub assigns: Vec<(Place, usize, usize)>,
     /// Words of launch parameters that the runtime keeps beside slabs and states.
     pub parameter_words: usize,
 }
@@ -76,15 +77,22 @@ impl Plan {
         let mut lives: Vec<Life> = Vec::new();
         let mut life_of = vec![None; trace.nodes.len()];
         let mut scheduled = Vec::new();
+        // The last step that reads each state.
+        let mut last_read = vec![None; trace.states.len()];
         for (index, node) in trace.nodes.iter().enumerate() {
             if !needed[index] || matches!(node.op, Op::State(_)) || node.op.operation().is_alias() {
                 continue;
             }
             let step = scheduled.len();
             for &input in &node.inputs {
-                if let Some(life) = life_of[root(input).0] {
-                    let life: &mut Life = &mut lives[life];
-                    life.last = step;
+                let source = root(input);
+                match (&trace.nodes[source.0].op, life_of[source.0]) {
+                    (Op::State(state), _) => last_read[state.0] = Some(step),
+                    (_, Some(life)) => {
+                        let life: &mut Life = &mut lives[life];
+                        life.last = step;
+                    }
+                    _ => {}
                 }
             }
             let signature = Signature {
@@ -99,18 +107,26 @@ impl Plan {
             lives.extend(scratch.into_iter().map(once));
             scheduled.push((index, signature, first_scratch..lives.len()));
         }
-        // The copies into states come after every step.
-        for (_, node) in &trace.assigns {
+        // Results that are made in the state they are assigned to. Other copies into states come after every step.
+        let mut target: Vec<Option<usize>> = vec![None; lives.len()];
+        let mut copied = Vec::new();
+        for (state, node) in &trace.assigns {
             let life = life_of[root(*node).0].expect("assigned states are copied first");
-            lives[life].last = scheduled.len();
+            if target[life].is_none() && last_read[state.0].is_none_or(|read| read < lives[life].first) {
+                target[life] = Some(state.0);
+            } else {
+                lives[life].last = scheduled.len();
+                copied.push((*node, state.0));
+            }
         }
 
-        let (slab_of, slabs) = share(&lives);
+        let (slab_of, slabs) = share_all_but(&lives, |life| target[life].is_some());
+        let place_of = |life: usize| target[life].map_or(Place::Slab(slab_of[life]), Place::State);
         let place = |id: NodeId| {
             let id = root(id);
             match (&trace.nodes[id.0].op, life_of[id.0]) {
                 (Op::State(state), _) => Place::State(state.0),
-                (_, Some(life)) => Place::Slab(slab_of[life]),
+                (_, Some(life)) => place_of(life),
                 _ => unreachable!("inputs of needed nodes are needed"),
             }
         };
@@ -124,9 +140,8 @@ impl Plan {
                 scratch: scratch.map(|life| Place::Slab(slab_of[life])).collect(),
             })
             .collect();
-        let words = |state: &StateId| trace.states[state.0].ty.words();
-        let assigns =
-            trace.assigns.iter().map(|(s, node)| (place(*node), Place::State(s.0), words(s))).collect();
+        let words = |state: usize| trace.states[state].ty.words();
+        let assigns = copied.into_iter().map(|(node, state)| (place(node), state, words(state))).collect();
         Plan { steps, states: trace.states.clone(), slabs, assigns, parameter_words: 0 }
     }
 
@@ -137,10 +152,11 @@ impl Plan {
 
     /// The states that a run changes.
     pub fn assigned(&self) -> impl Iterator<Item = &State> {
-        self.assigns.iter().filter_map(|(_, target, _)| match target {
-            Place::State(index) => Some(&self.states[*index]),
+        let made = self.steps.iter().filter_map(|step| match step.output {
+            Place::State(state) => Some(state),
             Place::Slab(_) => None,
-        })
+        });
+        made.chain(self.assigns.iter().map(|&(_, state, _)| state)).map(|state| &self.states[state])
     }
 
     /// Bytes of the states.
@@ -208,6 +224,15 @@ fn with_copied_states(trace: &Trace) -> Trace {
         }
     }
     trace
+}
+
+/// Slabs of all lives but those that are `elsewhere`, as [`share`] has them.
+fn share_all_but(lives: &[Life], elsewhere: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<usize>) {
+    let sharing: Vec<usize> = (0..lives.len()).filter(|&life| !elsewhere(life)).collect();
+    let (shared, slabs) = share(&sharing.iter().map(|&life| lives[life]).collect::<Vec<_>>());
+    let mut slab_of = vec![usize::MAX; lives.len()];
+    sharing.into_iter().zip(shared).for_each(|(life, slab)| slab_of[life] = slab);
+    (slab_of, slabs)
 }
 
 /// Gives each life a slab such that no two lives of one slab overlap: the slab of each, and the

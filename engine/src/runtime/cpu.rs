@@ -69,10 +69,13 @@ impl CpuBackend {
             after(step);
         }
         for &(source, target, words) in &plan.assigns {
-            let (Place::Slab(source), Place::State(target)) = (source, target) else {
-                unreachable!("the planner assigns from slabs to states")
+            let mut copy = std::mem::take(&mut self.states[states[target]]);
+            let source = match source {
+                Place::State(index) => &self.states[states[index]],
+                Place::Slab(index) => &self.slabs[slabs[index]],
             };
-            self.states[states[target]][..words].copy_from_slice(&self.slabs[slabs[source]][..words]);
+            copy[..words].copy_from_slice(&source[..words]);
+            self.states[states[target]] = copy;
         }
         self.counters.runs += 1;
         self.counters.launches += plan.steps.len() as u64;

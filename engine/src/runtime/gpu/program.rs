@@ -94,7 +94,7 @@ impl Program {
             .filter(|(_, _, words)| *words > 0)
             .map(|&(source, target, words)| Assign {
                 source: buffer(source).clone(),
-                target: buffer(target).clone(),
+                target: buffer(Place::State(target)).clone(),
                 bytes: 4 * words as u64,
             })
             .collect();
