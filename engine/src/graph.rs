@@ -33,6 +33,8 @@ pub struct State {
     pub name: String,
     /// Its shape and element type.
     pub ty: Type,
+    /// Whether it is written rarely, see [`Graph::parameter`].
+    pub parameter: bool,
 }
 
 /// A whole program as plain data: what the passes of [`optimize`](crate::optimize) rewrite.
@@ -76,6 +78,17 @@ impl Graph {
         self.state_of(name.into(), Type::f32(shape))
     }
 
+    /// The persistent `f32` tensor called `name`, which is written so rarely that what is made of it is worth keeping: what
+    /// depends on parameters alone is computed again only after one of them was written.
+    #[track_caller]
+    pub fn parameter(&self, name: impl Into<String>, shape: impl Into<Shape>) -> Value<'_> {
+        let value = self.state(name, shape);
+        if let Op::State(state) = self.node(value.id).op {
+            self.trace.borrow_mut().states[state.0].parameter = true;
+        }
+        value
+    }
+
     /// The persistent `u32` tensor called `name`: labels, counters.
     #[track_caller]
     pub fn state_u32(&self, name: impl Into<String>, shape: impl Into<Shape>) -> Value<'_> {
@@ -87,7 +100,7 @@ impl Graph {
         let known = self.trace.borrow().states.iter().position(|s| s.name == name);
         let index = known.unwrap_or_else(|| {
             let mut trace = self.trace.borrow_mut();
-            trace.states.push(State { name: name.clone(), ty: ty.clone() });
+            trace.states.push(State { name: name.clone(), ty: ty.clone(), parameter: false });
             trace.states.len() - 1
         });
         let first = self.trace.borrow().states[index].ty.clone();

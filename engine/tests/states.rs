@@ -1,17 +1,19 @@
-//! Random programs over a few states against a naive interpreter: whatever is made in place of what, every read sees the
-//! state as it was when the run began.
+//! Random programs over a few states against a naive interpreter: whatever is made in place of what, and whatever is kept of
+//! parameters, every read sees the state as it was when the run began.
 
 use proptest::prelude::*;
 use unperturb_engine::runtime::gpu::GpuDevice;
 use unperturb_engine::{Device, Graph, Session, Value};
 
 const STATES: usize = 4;
+/// The first of them are parameters.
+const PARAMETERS: usize = 2;
 const RUNS: usize = 3;
 
 /// What is made of two earlier values.
 #[derive(Clone, Copy, Debug)]
 enum Made {
-    Sum,
+    Mean,
     Negative,
     /// Another view of the first.
     View,
@@ -27,7 +29,7 @@ struct Program {
 }
 
 fn programs() -> impl Strategy<Value = Program> {
-    let kind = prop_oneof![Just(Made::Sum), Just(Made::Negative), Just(Made::View), Just(Made::Total)];
+    let kind = prop_oneof![Just(Made::Mean), Just(Made::Negative), Just(Made::View), Just(Made::Total)];
     let made = proptest::collection::vec((kind, any::<usize>(), any::<usize>()), 0..12);
     let assigned = proptest::collection::vec(proptest::option::weighted(0.8, any::<usize>()), STATES);
     (made, assigned).prop_map(|(made, assigned)| Program { made, assigned })
@@ -36,15 +38,19 @@ fn programs() -> impl Strategy<Value = Program> {
 impl Program {
     fn trace(&self) -> Graph {
         let g = Graph::new();
-        let states: Vec<Value> = (0..STATES).map(|i| g.state(format!("s{i}"), [2, 3])).collect();
+        let declared = |i: usize| match i {
+            0..PARAMETERS => g.parameter(format!("s{i}"), [2, 3]),
+            _ => g.state(format!("s{i}"), [2, 3]),
+        };
+        let states: Vec<Value> = (0..STATES).map(declared).collect();
         let mut values = states.clone();
         for &(made, a, b) in &self.made {
             let (a, b) = (values[a % values.len()], values[b % values.len()]);
             values.push(match made {
-                Made::Sum => a + b,
+                Made::Mean => (a + b) * 0.5,
                 Made::Negative => -a,
                 Made::View => a.reshape([6]).reshape([2, 3]),
-                Made::Total => a.sum(&[0]).broadcast_to([2, 3]) + b,
+                Made::Total => (a.sum(&[0]).broadcast_to([2, 3]) + b) * 0.25,
             });
         }
         for (&state, value) in states.iter().zip(&self.assigned) {
@@ -60,10 +66,10 @@ impl Program {
         for &(made, a, b) in &self.made {
             let (a, b) = (values[a % values.len()], values[b % values.len()]);
             values.push(std::array::from_fn(|i| match made {
-                Made::Sum => a[i] + b[i],
+                Made::Mean => (a[i] + b[i]) * 0.5,
                 Made::Negative => -a[i],
                 Made::View => a[i],
-                Made::Total => a[i % 3] + a[3 + i % 3] + b[i],
+                Made::Total => (a[i % 3] + a[3 + i % 3] + b[i]) * 0.25,
             }));
         }
         for (state, value) in states.iter_mut().zip(&self.assigned) {
@@ -85,17 +91,21 @@ impl Program {
             (0..STATES).map(|s| std::array::from_fn(|i| (s * 6 + i) as f32 - 11.0)).collect();
         let names: Vec<String> = (0..STATES).map(|s| format!("s{s}")).collect();
         // A state that the program has no use for is not there.
-        for (name, values) in names.iter().zip(&expected) {
-            if session.has(name) {
-                session.write(name, values).expect("writes");
+        // At first all are written, then one after another, each followed by some runs.
+        for written in [0..STATES, 0..1, 1..2, 2..3, 3..4] {
+            for state in written {
+                expected[state].iter_mut().for_each(|x| *x = 1.0 - *x);
+                if session.has(&names[state]) {
+                    session.write(&names[state], &expected[state]).expect("writes");
+                }
             }
-        }
-        session.poison();
-        session.run(&compiled, RUNS).expect("runs");
-        (0..RUNS).for_each(|_| self.interpret(&mut expected));
-        for (name, expected) in names.iter().zip(&expected) {
-            if session.has(name) {
-                assert_eq!(session.read(name).expect("reads"), expected, "{name} on {device}");
+            session.poison();
+            session.run(&compiled, RUNS).expect("runs");
+            (0..RUNS).for_each(|_| self.interpret(&mut expected));
+            for (name, expected) in names.iter().zip(&expected) {
+                if session.has(name) {
+                    assert_eq!(session.read(name).expect("reads"), expected, "{name} on {device}");
+                }
             }
         }
         session.check_guards().expect("nothing is written elsewhere");

@@ -44,7 +44,7 @@ impl<'g> Scope<'g> {
     pub fn parameter(&self, name: &str, kind: Kind, shape: impl Into<Shape>) -> Value<'g> {
         let name = self.child(name).path;
         let state = format!("{}/{name}", self.net);
-        let value = self.graph.state(state.as_str(), shape);
+        let value = self.graph.parameter(state.as_str(), shape);
         let mut parameters = self.parameters.borrow_mut();
         if !parameters.iter().any(|known| known.name == name) {
             parameters.push(Parameter { name, kind, value, state });

@@ -55,10 +55,11 @@ struct Loaded {
 }
 
 impl CpuBackend {
-    /// Runs a program and calls `after` at the end of each step.
-    fn run_once(&mut self, program: usize, mut after: impl FnMut(&Step)) {
+    /// Runs a program, with its preparation or without, and calls `after` at the end of each step.
+    fn run_once(&mut self, program: usize, prepare: bool, mut after: impl FnMut(&Step)) {
         let Loaded { plan, states, slabs } = &mut self.programs[program];
-        for step in &plan.steps {
+        let steps = if prepare { &plan.steps[..] } else { &plan.steps[plan.preparation..] };
+        for step in steps {
             let memory = Memory {
                 states: &mut self.states,
                 slabs: &mut self.slabs,
@@ -78,7 +79,7 @@ impl CpuBackend {
             self.states[states[target]] = copy;
         }
         self.counters.runs += 1;
-        self.counters.launches += plan.steps.len() as u64;
+        self.counters.launches += steps.len() as u64;
     }
 
     fn allocate(&mut self, words: usize) -> Result<Vec<u32>, EngineError> {
@@ -133,14 +134,14 @@ impl Backend for CpuBackend {
     }
 
     fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<usize, EngineError> {
-        let launches = plan.steps.len();
+        let launches = plan.steps.len() - plan.preparation;
         self.programs.push(Loaded { plan, states, slabs });
         Ok(launches)
     }
 
-    fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
+    fn run(&mut self, program: usize, prepare: bool, times: usize) -> Result<(), EngineError> {
         // On a thread of the pool, so that kernels start there instead of being handed over, one by one.
-        rayon::scope(|_| (0..times).for_each(|_| self.run_once(program, |_| ())));
+        rayon::scope(|_| (0..times).for_each(|run| self.run_once(program, prepare && run == 0, |_| ())));
         Ok(())
     }
 
@@ -148,12 +149,12 @@ impl Backend for CpuBackend {
         Ok(())
     }
 
-    fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError> {
+    fn profile(&mut self, program: usize, prepare: bool) -> Result<Vec<(&'static str, f64)>, EngineError> {
         // On a thread of the pool, as in `run`.
         Ok(rayon::scope(|_| {
             let mut times = Vec::with_capacity(self.programs[program].plan.steps.len());
             let mut last = Instant::now();
-            self.run_once(program, |step| {
+            self.run_once(program, prepare, |step| {
                 let now = Instant::now();
                 times.push((step.op.operation().name(), (now - last).as_secs_f64()));
                 last = now;

@@ -174,14 +174,14 @@ pub(crate) trait Backend: Send {
     /// Refuses buffers of these sizes, in bytes, if it can be told that the device does not hold them.
     fn expect_room(&self, sizes: &[u64]) -> Result<(), EngineError>;
     /// Makes a program's kernels; programs are numbered in the order they are made. `states` and `slabs` give the
-    /// number of each state and slab of the plan. Tells how many kernels a run launches.
+    /// number of each state and slab of the plan. Tells how many kernels a run launches, without its preparation.
     fn load(&mut self, plan: Plan, states: Vec<usize>, slabs: Vec<usize>) -> Result<usize, EngineError>;
-    /// Runs a program `times` times, without a readback or an allocation.
-    fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError>;
+    /// Runs a program `times` times, without a readback or an allocation, and its preparation once before if asked.
+    fn run(&mut self, program: usize, prepare: bool, times: usize) -> Result<(), EngineError>;
     /// Waits until all that was asked for is done.
     fn wait(&mut self) -> Result<(), EngineError>;
-    /// Runs a program once and tells the seconds of each kernel, in order.
-    fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError>;
+    /// Runs a program once, after its preparation if asked, and tells the seconds of each kernel, in order.
+    fn profile(&mut self, program: usize, prepare: bool) -> Result<Vec<(&'static str, f64)>, EngineError>;
     /// What was done so far.
     fn counters(&self) -> Counters;
     /// Fills everything but the states with NaN patterns.
@@ -197,11 +197,25 @@ pub struct Session {
     types: Vec<Type>,
     /// Sizes in words of the slabs that its programs share.
     slabs: Vec<usize>,
-    programs: usize,
+    programs: Vec<Loaded>,
+    /// When each state was written last, counted in writes and runs.
+    written: Vec<u64>,
+    /// Writes and runs so far.
+    clock: u64,
     /// Bytes that its buffers may take in all.
     limit: Option<u64>,
     /// Where the time goes, while somebody wants to know.
     profile: Option<Profile>,
+}
+
+/// What a session knows of a program.
+struct Loaded {
+    /// The states that a run changes.
+    assigned: Vec<usize>,
+    /// The parameters that its preparation depends on; empty if it has none.
+    parameters: Vec<usize>,
+    /// When it was prepared last.
+    prepared: Option<u64>,
 }
 
 /// A compiled program of one session.
@@ -218,7 +232,7 @@ impl Program {
         &self.plan
     }
 
-    /// How many kernels a run launches.
+    /// How many kernels a run launches, without those that run only after a parameter was written.
     pub fn launches(&self) -> usize {
         self.launches
     }
@@ -232,7 +246,9 @@ impl Session {
             names: HashMap::new(),
             types: Vec::new(),
             slabs: Vec::new(),
-            programs: 0,
+            programs: Vec::new(),
+            written: Vec::new(),
+            clock: 0,
             limit: device.limit(),
             profile: None,
         }
@@ -283,6 +299,7 @@ impl Session {
                 None => {
                     self.backend.add_state(state)?;
                     self.types.push(state.ty.clone());
+                    self.written.push(self.clock);
                     self.names.insert(state.name.clone(), self.types.len() - 1);
                     self.types.len() - 1
                 }
@@ -294,8 +311,12 @@ impl Session {
             self.slabs.push(words);
         }
         let launches = self.backend.load(plan.clone(), states, slabs)?;
-        self.programs += 1;
-        Ok(Program { index: self.programs - 1, plan, launches })
+        let number = |state: &State| self.names[&state.name];
+        let assigned: Vec<usize> = plan.assigned().map(number).collect();
+        let steady = plan.states.iter().filter(|state| plan.preparation > 0 && state.parameter);
+        let parameters = steady.map(number).filter(|state| !assigned.contains(state)).collect();
+        self.programs.push(Loaded { assigned, parameters, prepared: None });
+        Ok(Program { index: self.programs.len() - 1, plan, launches })
     }
 
     fn expect_within_limit(&self, more: u64) -> Result<(), EngineError> {
@@ -315,11 +336,23 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn run(&mut self, program: &Program, times: usize) -> Result<(), EngineError> {
-        let Some(profile) = &mut self.profile else { return self.backend.run(program.index, times) };
-        for _ in 0..times {
-            let kernels = self.backend.profile(program.index)?;
-            kernels.into_iter().for_each(|(label, seconds)| profile.add(label, seconds));
+        if times == 0 {
+            return Ok(());
         }
+        let Loaded { assigned, parameters, prepared } = &mut self.programs[program.index];
+        let is_stale = |&state: &usize| prepared.is_none_or(|prepared| self.written[state] > prepared);
+        let prepare = parameters.iter().any(is_stale);
+        if let Some(profile) = &mut self.profile {
+            for run in 0..times {
+                let kernels = self.backend.profile(program.index, prepare && run == 0)?;
+                kernels.into_iter().for_each(|(label, seconds)| profile.add(label, seconds));
+            }
+        } else {
+            self.backend.run(program.index, prepare, times)?;
+        }
+        *prepared = Some(self.clock);
+        self.clock += 1;
+        assigned.iter().for_each(|&state| self.written[state] = self.clock);
         Ok(())
     }
 
@@ -375,6 +408,8 @@ impl Session {
             let given = format!("{} elements of {dtype:?}", words.len()).to_lowercase();
             return Err(EngineError::StateData { name: name.into(), expected: expected.clone(), given });
         }
+        self.clock += 1;
+        self.written[state] = self.clock;
         self.backend.write(state, words)
     }
 

@@ -1,5 +1,7 @@
 //! Replays plans on a GPU.
 
+use std::ops::Range;
+
 use wgpu::CommandEncoderDescriptor;
 
 use super::GpuDevice;
@@ -77,7 +79,7 @@ impl Backend for GpuBackend {
         let states: Vec<&Tensor> = states.iter().map(|&state| &self.states[state]).collect();
         let slabs: Vec<&Tensor> = slabs.iter().map(|&slab| &self.slabs[slab]).collect();
         let program = Program::new(&self.device, &mut self.allocator, &plan, &states, &slabs)?;
-        let launches = program.dispatches();
+        let launches = program.dispatches(false).len();
         self.programs.push(program);
         self.pace.add_program();
         // Trials of the tuner are not worth a write each: the program that they are for follows.
@@ -87,22 +89,22 @@ impl Backend for GpuBackend {
         Ok(launches)
     }
 
-    fn run(&mut self, program: usize, times: usize) -> Result<(), EngineError> {
+    fn run(&mut self, program: usize, prepare: bool, times: usize) -> Result<(), EngineError> {
         let number = program;
         let program = &self.programs[number];
         let encoder = || self.device.wgpu().create_command_encoder(&CommandEncoderDescriptor::default());
         // One submission may hold several short runs, and a long run may take several submissions.
         let (mut open, mut encoded) = (None, 0);
         for run in 1..=times {
-            let mut next = 0;
+            let Range { start: mut next, end: last } = program.dispatches(prepare && run == 1);
             loop {
                 let room = self.pace.dispatches(number).saturating_sub(encoded).max(1);
-                let end = program.dispatches().min(next + room);
+                let end = last.min(next + room);
                 let commands = open.get_or_insert_with(encoder);
                 program.encode(next..end, commands, |_, _| ());
                 encoded += end - next;
                 next = end;
-                let ends = next == program.dispatches();
+                let ends = next == last;
                 if ends {
                     program.encode_assigns(commands);
                 }
@@ -117,8 +119,9 @@ impl Backend for GpuBackend {
             }
         }
         let counters = &mut self.allocator.counters;
+        let preparation = program.dispatches(prepare).len() - program.dispatches(false).len();
         counters.runs += times as u64;
-        counters.launches += (times * program.dispatches()) as u64;
+        counters.launches += (preparation + times * program.dispatches(false).len()) as u64;
         Ok(())
     }
 
@@ -126,14 +129,15 @@ impl Backend for GpuBackend {
         self.pace.drain(&self.device)
     }
 
-    fn profile(&mut self, program: usize) -> Result<Vec<(&'static str, f64)>, EngineError> {
+    fn profile(&mut self, program: usize, prepare: bool) -> Result<Vec<(&'static str, f64)>, EngineError> {
         let program = &self.programs[program];
-        let seconds = profile::seconds(&self.device, program)?;
+        let seconds = profile::seconds(&self.device, program, prepare)?;
+        let dispatches = program.dispatches(prepare);
         let counters = &mut self.allocator.counters;
         counters.runs += 1;
-        counters.launches += program.dispatches() as u64;
+        counters.launches += dispatches.len() as u64;
         counters.readbacks += 1;
-        Ok(program.labels().zip(seconds).collect())
+        Ok(program.labels(dispatches).zip(seconds).collect())
     }
 
     fn poison(&mut self) {

@@ -10,18 +10,19 @@ use super::program::Program;
 use super::staging::Span;
 use crate::error::EngineError;
 
-/// Runs `program` once and tells the seconds that each of its dispatches took.
+/// Runs `program` once, after its preparation if asked, and tells the seconds that each of its dispatches took.
 ///
 /// # Errors
 /// The adapter has no clock that can be read within a pass, or what the device reports.
-pub(super) fn seconds(device: &GpuDevice, program: &Program) -> Result<Vec<f64>, EngineError> {
+pub(super) fn seconds(device: &GpuDevice, program: &Program, prepare: bool) -> Result<Vec<f64>, EngineError> {
     if !device.report().timestamps {
         return Err(EngineError::Gpu(format!("{} cannot time launches", device.report().name)));
     }
     let piece = QUERY_SET_MAX_QUERIES as usize - 1;
-    let mut seconds = Vec::with_capacity(program.dispatches());
-    for first in (0..program.dispatches()).step_by(piece) {
-        let range = first..program.dispatches().min(first + piece);
+    let dispatches = program.dispatches(prepare);
+    let mut seconds = Vec::with_capacity(dispatches.len());
+    for first in dispatches.clone().step_by(piece) {
+        let range = first..dispatches.end.min(first + piece);
         let ticks = boundaries(device, program, range)?;
         let period = f64::from(device.queue().get_timestamp_period()) * 1e-9;
         seconds.extend(ticks.windows(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period));
@@ -37,7 +38,7 @@ fn boundaries(
 ) -> Result<Vec<u64>, EngineError> {
     let count = range.len() as u32 + 1;
     let size = u64::from(count) * 8;
-    let last = range.end == program.dispatches();
+    let last = range.end == program.dispatches(true).end;
     let resolved = device.guarded(size, || {
         let label = Some("timestamps");
         let queries = QuerySetDescriptor { label, ty: QueryType::Timestamp, count };

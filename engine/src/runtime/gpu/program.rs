@@ -19,6 +19,8 @@ use crate::plan::{Place, Plan, Step};
 /// What a run of a program does.
 pub(super) struct Program {
     dispatches: Vec<Dispatch>,
+    /// How many of them, the first, are its preparation.
+    preparation: usize,
     assigns: Vec<Assign>,
 }
 
@@ -98,17 +100,19 @@ impl Program {
                 bytes: 4 * words as u64,
             })
             .collect();
-        Ok(Program { dispatches, assigns })
+        let preparation = lowered[..plan.preparation].iter().map(|lowered| lowered.launches.len()).sum();
+        Ok(Program { dispatches, preparation, assigns })
     }
 
-    /// How many dispatches a run makes.
-    pub fn dispatches(&self) -> usize {
-        self.dispatches.len()
+    /// The dispatches that a run makes, with the preparation or without.
+    pub fn dispatches(&self, prepare: bool) -> Range<usize> {
+        let first = if prepare { 0 } else { self.preparation };
+        first..self.dispatches.len()
     }
 
-    /// The label of each dispatch.
-    pub fn labels(&self) -> impl Iterator<Item = &'static str> {
-        self.dispatches.iter().map(|dispatch| dispatch.label)
+    /// The label of each dispatch of that range.
+    pub fn labels(&self, range: Range<usize>) -> impl Iterator<Item = &'static str> {
+        self.dispatches[range].iter().map(|dispatch| dispatch.label)
     }
 
     /// Encodes the dispatches of that range. `between` is called before each and after the last,
@@ -243,12 +247,12 @@ mod tests {
         resources.extend((operand > 0).then(|| read.buffer.as_entire_binding()));
         resources.push(filled.buffer.as_entire_binding());
         let dispatches = vec![Dispatch::new(device, launch, pipeline, resources)?];
-        Ok((Program { dispatches, assigns: vec![] }, filled))
+        Ok((Program { dispatches, preparation: 0, assigns: vec![] }, filled))
     }
 
     fn run(device: &GpuDevice, program: &Program) -> Result<(), EngineError> {
         let mut encoder = device.wgpu().create_command_encoder(&Default::default());
-        program.encode(0..program.dispatches(), &mut encoder, |_, _| ());
+        program.encode(program.dispatches(true), &mut encoder, |_, _| ());
         let mut pace = Pace::default();
         pace.add_program();
         pace.submit(device, encoder, 0, 1)?;

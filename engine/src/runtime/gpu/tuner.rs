@@ -218,7 +218,7 @@ fn operand(index: usize) -> String {
 fn alone(op: &Op, signature: &Signature) -> Trace {
     let mut trace = Trace::default();
     let mut state = |name: String, ty: &Type| {
-        trace.states.push(State { name, ty: ty.clone() });
+        trace.states.push(State { name, ty: ty.clone(), parameter: false });
         StateId(trace.states.len() - 1)
     };
     let operands: Vec<StateId> =
