@@ -1,7 +1,7 @@
 //! Square Attack: random search that changes squares of an image and keeps what lowers the margin of the right class
 //! (Andriushchenko et al. 2020, algorithms 1 to 4). It needs answers alone, no gradient.
 //!
-//! Each image has its own squares, anywhere in it, so that the outcome does not depend on the batch.
+//! Each image has squares of its own, so that the outcome does not depend on the batch.
 
 mod pattern;
 
@@ -168,7 +168,9 @@ fn trace_proposal<'g>(g: &'g Graph, bound: Bound, shape: [usize; 4], side: usize
     random.advance();
     let sign = signs(&random, [n, 1, 1, channels]);
     let [rows, columns] = grid(g, shape);
-    let place = |size: usize| (random.uniform([n, 1, 1, 1]) * (size - side + 1) as f32).floor();
+    // As in the published code, whose squares never reach the last row and column: with them it is a stronger attack.
+    let places = |size: usize| (size - side).max(1);
+    let place = |size: usize| (random.uniform([n, 1, 1, 1]) * places(size) as f32).floor();
     let square = || {
         let (top, left) = (place(height), place(width));
         let inside =

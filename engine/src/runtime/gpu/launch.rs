@@ -39,22 +39,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// Length in words of the windows into a buffer of `total` words: the most that there can be.
-    pub fn words_into(total: usize) -> usize {
-        total.next_multiple_of(WINDOW_STEP).min(MAX_WINDOW)
-    }
-
     /// The window that is all of a buffer of `total` words, if there can be such.
     pub fn all(total: usize) -> Option<Self> {
-        (total <= MAX_WINDOW).then(|| Window::around(0, total))
-    }
-
-    /// The window of the most words into a buffer of `total` words that begins at `first` or, for alignment
-    /// or lack of words behind it, before it.
-    pub fn around(first: usize, total: usize) -> Self {
-        let words = Window::words_into(total);
-        let last = total.next_multiple_of(WINDOW_STEP) - words;
-        Window { first: (first - first % WINDOW_STEP).min(last), words }
+        (total <= MAX_WINDOW).then(|| Window { first: 0, words: total.next_multiple_of(WINDOW_STEP) })
     }
 }
 

@@ -1,74 +1,41 @@
 //! The gradient of the weights in the variant for software drivers whose subgroups are 8 lanes (see `lanes.rs`):
-//! a lane for each channel of the output, those of the input by broadcast.
+//! each lane sums for its channels of the output, those of the input come by broadcast.
 
 use std::fmt::Write;
 
 use super::Geometry;
 use super::lanes::words;
-use super::parts::{Part, Seen, parts};
-use crate::runtime::gpu::{Binding, Launch, Lowered, MAX_WINDOW, Slot, Window, unroll};
+use crate::ops::reduce;
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, unroll};
 
 const LANES: usize = 8;
 /// Output columns of a pass of the innermost loop. With more, the driver's compiler moves more to and from memory.
-const COLUMNS: usize = 2;
+const COLUMNS: usize = 4;
 /// Most taps of a kernel row that a workgroup takes together.
 const TAPS: usize = 4;
 /// Most sums of a lane: more would be moved to and from memory all the time.
-const SUMS: usize = 64;
+const SUMS: usize = 96;
+/// Workgroups that keep all threads of a driver busy to the end.
+const WORKGROUPS: usize = 64;
 
-/// Fewest output pixels of a part, where there are several: for fewer, adding the sums to what is there takes longer
-/// than the products.
-const PIXELS: usize = 32;
-
-/// Windows that a gradient is worth so many launches for.
-const MOST_WINDOWS: usize = 8192;
-
-/// Images of a tensor.
-struct Pixels {
-    input: usize,
-    n: usize,
-    rows: usize,
-    columns: usize,
-    channels: usize,
-}
-
-impl Pixels {
-    fn row_words(&self) -> usize {
-        self.columns * self.channels
-    }
-
-    fn words(&self) -> usize {
-        self.n * self.rows * self.row_words()
-    }
-
-    fn seen(&self, step: usize, reach: usize) -> Seen {
-        Seen { rows: self.rows, row_words: self.row_words(), step, reach }
-    }
-
-    /// The window that begins at or before a row.
-    fn window(&self, image: usize, row: usize) -> Window {
-        Window::around((image * self.rows + row) * self.row_words(), self.words())
-    }
-
-    fn binding(&self, window: Window) -> Binding {
-        Binding::uniform(Slot::Input(self.input), window)
-    }
-}
-
-/// What a workgroup sums: so many taps of a kernel row, for 8 channels of the input and 8 times `outputs` of the
-/// output.
+/// What a workgroup sums: so many taps of a kernel row, for 8 times `inputs` channels of the input and 8 times
+/// `outputs` of the output.
 #[derive(Clone, Copy)]
 struct Tile {
     taps: usize,
+    inputs: usize,
     outputs: usize,
     stride: usize,
 }
 
 impl Tile {
     fn of(g: &Geometry) -> Tile {
-        let taps = g.kernel_w.div_ceil(g.kernel_w.div_ceil(TAPS));
-        let outputs = (SUMS / (LANES * taps)).min(2).min(g.out_channels.div_ceil(LANES));
-        Tile { taps, outputs, stride: g.stride_w }
+        // Two neighbouring channels cost a lane no more to load than one.
+        let per_lane = |channels: usize| if channels.is_multiple_of(2) && channels > LANES { 2 } else { 1 };
+        let (inputs, outputs) = (per_lane(g.in_channels), per_lane(g.out_channels));
+        let most = (SUMS / (LANES * inputs * outputs)).min(TAPS);
+        let taps = g.kernel_w.div_ceil(g.kernel_w.div_ceil(most));
+        Tile { taps, inputs, outputs, stride: g.stride_w }
     }
 
     /// Input columns that a pass meets.
@@ -79,19 +46,23 @@ impl Tile {
     /// The products of a pass. Those of one sum stand together, so that it is fetched and put back once.
     fn products(self) -> String {
         let mut text = String::new();
+        let mut line =
+            |args: std::fmt::Arguments| writeln!(text, "      {args}").expect("writing to a string");
         for tap in 0..self.taps {
-            for channel in 0..LANES {
+            for channel in 0..LANES * self.inputs {
+                let (lane, part) = (channel / self.inputs, channel % self.inputs);
                 for column in 0..COLUMNS {
                     let x = column * self.stride + tap;
-                    let b = format!("subgroupBroadcast(x{x}, {channel}u)");
-                    writeln!(text, "      let b{tap}_{channel}_{column} = {b};")
-                        .expect("writing to a string");
+                    line(format_args!(
+                        "let b{tap}_{channel}_{column} = subgroupBroadcast(x{x}[{part}], {lane}u);"
+                    ));
                 }
                 for output in 0..self.outputs {
-                    let sum = format!("a{tap}_{channel}_{output}");
                     for column in 0..COLUMNS {
-                        let product = format!("fma(b{tap}_{channel}_{column}, d{column}_{output}, {sum})");
-                        writeln!(text, "      {sum} = {product};").expect("writing to a string");
+                        line(format_args!(
+                            "a{tap}_{channel}_{output} = \
+                             fma(b{tap}_{channel}_{column}, d{column}[{output}], a{tap}_{channel}_{output});"
+                        ));
                     }
                 }
             }
@@ -99,56 +70,65 @@ impl Tile {
         text
     }
 
-    fn source(self, x: &Pixels, dy: &Pixels) -> String {
-        let vectors = |pixels: &Pixels| (Window::words_into(pixels.words()) / 4).to_string();
+    fn source(self, abilities: &Abilities) -> String {
+        let x = declare("x", 1, self.inputs, abilities);
+        let dy = declare("dy", 2, self.outputs, abilities);
         let template = include_str!("../../../../../shaders/conv2d/lanes_weight_gradient.wgsl")
+            .replace("//BINDINGS", &(x + &dy))
             .replace("//PRODUCTS", &self.products())
             .replace("X_COLUMNS", &self.columns().to_string())
             .replace("COLUMNS", &COLUMNS.to_string())
             .replace("TAPS", &self.taps.to_string())
-            .replace("OUTPUTS", &self.outputs.to_string())
-            .replace("DY_VECTORS", &vectors(dy))
-            .replace("X_VECTORS", &vectors(x));
+            .replace("CHANNELS", &(LANES * self.inputs).to_string())
+            .replace("C_PER_LANE", &self.inputs.to_string())
+            .replace("K_PER_LANE", &self.outputs.to_string());
         unroll(&template)
     }
 }
 
-/// The gradient, where parts of both operands fit into windows, and not too many of them.
-pub fn weight_gradient(g: &Geometry) -> Option<Lowered> {
-    let x = Pixels { input: 0, n: g.n, rows: g.height, columns: g.width, channels: g.in_channels };
-    let (rows, columns) = (g.out_height(), g.out_width());
-    let dy = Pixels { input: 1, n: g.n, rows, columns, channels: g.out_channels };
-    if x.words() + dy.words() > MOST_WINDOWS * MAX_WINDOW {
-        return None;
-    }
-    let parts = parts(g.n, rows, &[x.seen(g.stride_h, g.kernel_h), dy.seen(1, 1)])?;
-    if parts.len() > 1 && parts.iter().any(|part| part.images.len() * part.rows.len() * columns < PIXELS) {
-        return None;
-    }
-    let tile = Tile::of(g);
-    let source = tile.source(&x, &dy);
-    let groups = g.kernel_w.div_ceil(tile.taps);
-    let input_blocks = g.in_channels.div_ceil(LANES);
-    let output_blocks = g.out_channels.div_ceil(LANES * tile.outputs);
-    let launch = |(index, part): (usize, &Part)| {
-        let first_row = (part.rows.start * g.stride_h).saturating_sub(g.pad_h).min(g.height - 1);
-        let x_window = x.window(part.images.start, first_row);
-        let dy_window = dy.window(part.images.start, part.rows.start);
-        let params = [
-            [part.images.start, part.images.end, part.rows.start, part.rows.end],
-            [columns, x_window.first, dy_window.first, usize::from(index > 0)],
-            [g.height, g.width, g.in_channels, g.out_channels],
-            [g.kernel_h, g.kernel_w, groups, input_blocks],
-            [g.stride_h, g.stride_w, g.pad_h, g.pad_w],
-            [output_blocks, rows, 0, 0],
-        ];
-        Launch {
-            label: "conv2d weight gradient",
-            source: source.clone().into(),
-            bindings: vec![x.binding(x_window), dy.binding(dy_window), Binding::write_output()],
-            params: words(&params),
-            workgroups: g.kernel_h * groups * input_blocks * output_blocks,
+/// Declares `load_name(i)`, which loads one word or two, these where possible as one number of 64 bits.
+fn declare(name: &str, binding: usize, words: usize, abilities: &Abilities) -> String {
+    let (ty, loaded) = match words {
+        1 => ("f32", format!("vec2({name}[i], 0.0)")),
+        _ if abilities.int64 => {
+            ("u64", format!("bitcast<vec2<f32>>(vec2(u32({name}[i]), u32({name}[i] >> 32u)))"))
         }
+        _ => ("vec2<f32>", format!("{name}[i]")),
     };
-    Some(Lowered { scratch: vec![], launches: parts.iter().enumerate().map(launch).collect() })
+    format!(
+        "@group(0) @binding({binding}) var<storage, read> {name}: array<{ty}>;\n\
+         fn load_{name}(i: u32) -> vec2<f32> {{ return {loaded}; }}\n"
+    )
+}
+
+/// The gradient of the weights.
+pub fn weight_gradient(g: &Geometry, abilities: &Abilities) -> Lowered {
+    let tile = Tile::of(g);
+    let groups = g.kernel_w.div_ceil(tile.taps);
+    let input_blocks = g.in_channels.div_ceil(LANES * tile.inputs);
+    let output_blocks = g.out_channels.div_ceil(LANES * tile.outputs);
+    let tiles = g.kernel_h * groups * input_blocks * output_blocks;
+    let rows = g.n * g.out_height();
+    let part_rows = rows.div_ceil(WORKGROUPS.div_ceil(tiles));
+    let parts = rows.div_ceil(part_rows);
+    let params = [
+        [rows, part_rows, parts, g.out_height()],
+        [g.out_width(), groups, input_blocks, output_blocks],
+        [g.height, g.width, g.in_channels, g.out_channels],
+        [g.kernel_h, g.kernel_w, g.stride_h, g.stride_w],
+        [g.pad_h, g.pad_w, 0, 0],
+    ];
+    let sum = |result| Launch {
+        label: "conv2d weight gradient",
+        source: tile.source(abilities).into(),
+        bindings: vec![Binding::read_input(0), Binding::read_input(1), result],
+        params: words(&params),
+        workgroups: tiles * parts,
+    };
+    if parts == 1 {
+        return Lowered::single(sum(Binding::write_output()));
+    }
+    let slab = g.weight_len();
+    let add = reduce::gpu::sum_slabs(parts, slab, Binding::read_scratch(0), Binding::write_output());
+    Lowered { scratch: vec![parts * slab], launches: vec![sum(Binding::write_scratch(0)), add] }
 }

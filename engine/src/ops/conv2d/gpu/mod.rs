@@ -5,7 +5,6 @@ mod blocks;
 mod correlation;
 pub(crate) mod lanes;
 mod lanes_weights;
-mod parts;
 pub(crate) mod pixels;
 mod portable;
 
@@ -50,7 +49,7 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
 
 /// All ways to make the gradient of the weights, the likely best first.
 pub fn weight_gradient_variants(g: &Geometry, abilities: &Abilities) -> Vec<Variant> {
-    let lanes = abilities.lanes(|| lanes_weights::weight_gradient(g));
+    let lanes = abilities.lanes(|| Some(lanes_weights::weight_gradient(g, abilities)));
     let launch = |cut: &Cut, to| blocks::weight_gradient(g, cut, to);
     let blocks = variants(blocks::weight_product(g), abilities, launch);
     Variant::all(lanes, blocks, weight_gradient(g), abilities)
