@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::root;
+use super::schedule::root;
 use crate::graph::{NodeId, StateId, Trace};
 use crate::ops::Op;
 

@@ -1,6 +1,6 @@
 //! Which results share memory.
 
-use super::Life;
+use super::schedule::Life;
 
 /// Slabs of all lives but those that are `elsewhere`, as [`share`] has them.
 pub(super) fn share_all_but(lives: &[Life], elsewhere: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<usize>) {
