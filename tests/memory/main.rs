@@ -170,3 +170,25 @@ fn a_session_keeps_to_its_limit() {
         assert!(error.contains("memory budget") && error.contains("smaller batch"), "{error}");
     }
 }
+
+/// A training that does not fit computes activations twice, and comes to the same.
+#[test]
+fn a_training_that_does_not_fit_keeps_fewer_activations() {
+    let _alone = alone();
+    let batch = 16;
+    for device in [Device::cpu(), gpu()] {
+        let (mut roomy, whole) = prepared(&device, &training(batch), batch);
+        let limit = whole.plan().peak_bytes() * 4 / 5;
+        let (mut tight, thrifty) = prepared(&device.clone().within(limit), &training(batch), batch);
+        assert!(tight.counters().allocated_bytes <= limit, "{device}");
+        assert!(thrifty.plan().steps.len() > whole.plan().steps.len(), "{device}");
+        let mut losses = Vec::new();
+        for (session, program) in [(&mut roomy, &whole), (&mut tight, &thrifty)] {
+            session.write("learning_rate", &[0.1]).unwrap_or_else(|e| panic!("{device}: {e}"));
+            session.poison();
+            session.run(program, 3).unwrap_or_else(|e| panic!("{device}: {e}"));
+            losses.push(session.read("loss").unwrap_or_else(|e| panic!("{device}: {e}"))[0]);
+        }
+        assert!(losses[0].is_finite() && losses[0] == losses[1], "{device}: {losses:?}");
+    }
+}

@@ -4,6 +4,7 @@
 //! of images alone, not of weights, so that this is all that it reads of most activations once the forward pass has gone
 //! on: 32 times as much would wait in memory for it.
 
+use super::{FEWEST_ELEMENTS, SHORTEST_WAIT, readers};
 use crate::graph::{Node, NodeId, Trace};
 use crate::ops::Op;
 use crate::ops::bits::{Exceeds, WORD};
@@ -11,11 +12,6 @@ use crate::ops::conv2d::{FusedConv2d, Operand};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::elementwise::program::{Binary, Code, Instruction};
 use crate::shape::{DType, Type};
-
-/// Smaller results are not worth an operation more.
-const FEWEST_ELEMENTS: usize = 4096;
-/// Results that wait for less than so many operations aren't, either.
-const SHORTEST_WAIT: usize = 8;
 
 /// Puts an [`Exceeds`] behind each result that, after its last other reader, is only compared with one constant, and lets
 /// those readers read its bits.
@@ -50,17 +46,6 @@ pub fn keep_bits(trace: Trace) -> Trace {
     }
     result.assigns = trace.assigns.iter().map(|&(state, id)| (state, moved[id.0])).collect();
     result
-}
-
-/// The nodes that need each node, in order; assignments are behind all nodes.
-fn readers(trace: &Trace) -> Vec<Vec<usize>> {
-    let needed = trace.needed();
-    let mut readers = vec![vec![]; trace.nodes.len()];
-    for (index, node) in trace.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
-        node.inputs.iter().for_each(|id| readers[id.0].push(index));
-    }
-    trace.assigns.iter().for_each(|(_, id)| readers[id.0].push(trace.nodes.len()));
-    readers
 }
 
 /// Readers from one node on, which only compare.

@@ -5,8 +5,16 @@ mod fuse_epilogue;
 mod fusion;
 mod keep_bits;
 mod read_through;
+mod recompute;
 
 use crate::graph::Trace;
+
+pub use recompute::recompute;
+
+/// Smaller results are not worth an operation more to save their memory.
+const FEWEST_ELEMENTS: usize = 4096;
+/// Results that wait for less than so many operations aren't, either.
+const SHORTEST_WAIT: usize = 8;
 
 /// All rewrites, in the order in which they help each other.
 pub fn optimize(trace: Trace) -> Trace {
@@ -17,13 +25,18 @@ pub fn optimize(trace: Trace) -> Trace {
     keep_bits::keep_bits(trace)
 }
 
+/// The nodes that need each node, in order; assignments are behind all nodes.
+fn readers(trace: &Trace) -> Vec<Vec<usize>> {
+    let needed = trace.needed();
+    let mut readers = vec![vec![]; trace.nodes.len()];
+    for (index, node) in trace.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
+        node.inputs.iter().for_each(|id| readers[id.0].push(index));
+    }
+    trace.assigns.iter().for_each(|(_, id)| readers[id.0].push(trace.nodes.len()));
+    readers
+}
+
 /// How many needed nodes and assignments read each node.
 fn count_readers(trace: &Trace) -> Vec<usize> {
-    let needed = trace.needed();
-    let mut readers = vec![0; trace.nodes.len()];
-    for node in trace.nodes.iter().zip(&needed).filter(|(_, needed)| **needed).map(|(node, _)| node) {
-        node.inputs.iter().for_each(|id| readers[id.0] += 1);
-    }
-    trace.assigns.iter().for_each(|(_, id)| readers[id.0] += 1);
-    readers
+    readers(trace).iter().map(Vec::len).collect()
 }

@@ -58,6 +58,8 @@ pub struct Plan {
     pub preparation: usize,
     /// Named tensors, which outlive a run.
     pub states: Vec<State>,
+    /// Which states a run changes, beside those that its preparation keeps.
+    pub changed: Vec<usize>,
     /// Sizes in words of the shared buffers.
     pub slabs: Vec<usize>,
     /// Copies made after the last step: from a place to a state, and how many words.
@@ -116,9 +118,15 @@ impl Plan {
             scratch: scheduled.scratch.map(|life| Place::Slab(slab_of[life])).collect(),
         };
         let assigns = copied.into_iter().map(|(node, state)| (place(node), state, states[state].ty.words()));
-        let (assigns, preparation) = (assigns.collect(), schedule.preparation);
-        let steps = std::mem::take(&mut schedule.steps).into_iter().map(step).collect();
-        Plan { steps, preparation, states, slabs, assigns, parameter_words: 0 }
+        Plan {
+            assigns: assigns.collect(),
+            preparation: schedule.preparation,
+            changed: trace.assigns.iter().map(|(state, _)| state.0).collect(),
+            steps: std::mem::take(&mut schedule.steps).into_iter().map(step).collect(),
+            states,
+            slabs,
+            parameter_words: 0,
+        }
     }
 
     /// Bytes of the shared buffers: all that a program needs beside its states.
@@ -128,11 +136,7 @@ impl Plan {
 
     /// The states that a run changes.
     pub fn assigned(&self) -> impl Iterator<Item = &State> {
-        let made = self.steps.iter().filter_map(|step| match step.output {
-            Place::State(state) => Some(state),
-            Place::Slab(_) => None,
-        });
-        made.chain(self.assigns.iter().map(|&(_, state, _)| state)).map(|state| &self.states[state])
+        self.changed.iter().map(|&state| &self.states[state])
     }
 
     /// Bytes of the states.

@@ -75,12 +75,19 @@ impl Session {
     }
 
     /// Optimizes and plans `graph` and makes its buffers and kernels. States that other programs of
-    /// this session declared are shared; new ones start as zeros.
+    /// this session declared are shared; new ones start as zeros. What does not fit into the memory that the session may
+    /// take keeps less for later and computes it again, if it fits so.
     ///
     /// # Errors
     /// The first error met while tracing; a state of another type than before; too little memory.
     pub fn compile(&mut self, graph: &Graph) -> Result<Program, EngineError> {
-        self.compile_trace(&optimize::optimize(graph.trace()?))
+        let trace = optimize::optimize(graph.trace()?);
+        match self.compile_trace(&trace) {
+            Err(EngineError::OutOfMemory { .. }) if self.limit.is_some() => {
+                self.compile_trace(&optimize::recompute(&trace))
+            }
+            result => result,
+        }
     }
 
     /// What [`compile`](Session::compile) plans for `graph`, without making anything: how much memory it would take.
