@@ -9,7 +9,7 @@ use unperturb_engine::ops::random::philox4x32_10;
 use super::defended::{Aware, Defended, Draws, Through};
 use super::{Budget, Piece, Pieces, Row, Subject};
 use crate::Failure;
-use crate::attack::apgd::{self, AutoPgd, BEST, BEST_LOSS, FLAT};
+use crate::attack::apgd::{self, AutoPgd, BEST, BEST_LOSS, FLAT, without_gradient};
 use crate::attack::ball::Bound;
 use crate::attack::square::{self, RandomSearch};
 use crate::attack::victim::Averaged;
@@ -90,9 +90,7 @@ impl Attacks<'_> {
             done(range.len())?;
         }
         if flat > 0 {
-            found.remarks.push(format!(
-                "{row} started without any gradient at {flat} of its points: it may be masked"
-            ));
+            found.remarks.push(without_gradient(row, flat));
         }
         if self.objective(row) != row.objective() {
             found

@@ -23,6 +23,11 @@ pub const STEP_SIZE: &str = "apgd/step_size";
 /// The state that counts steps, a scalar.
 const DONE: &str = "apgd/done";
 
+/// The remark on an attack that saw no gradient at `flat` of its first points.
+pub fn without_gradient(attack: impl std::fmt::Display, flat: usize) -> String {
+    format!("{attack} started without any gradient at {flat} of its points: it may be masked")
+}
+
 /// The options of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {

@@ -8,7 +8,7 @@ use super::predictions::predictions;
 use super::record::{Keep, Keeper, Record};
 use super::targets::Targets;
 use crate::Failure;
-use crate::attack::apgd::FLAT;
+use crate::attack::apgd::{FLAT, without_gradient};
 use crate::attack::stage::{Compiled, Round, Stage, Target};
 use crate::attack::{
     ATTACKED, Attack, Evaluate, IMAGES, LABELS, LOGITS, POINT, RANDOM, TARGETS, Version, Victim, seeds,
@@ -156,10 +156,7 @@ impl<'a> Attacker<'a> {
                 heard
             })?;
             if flat > 0 {
-                let name = stage.name();
-                let remark =
-                    format!("{name} started without any gradient at {flat} of its points: it may be masked");
-                note(&mut record, remark);
+                note(&mut record, without_gradient(stage.name(), flat));
             }
             before += rounds.len();
             let unbroken = record.right_after(before);
