@@ -130,12 +130,14 @@ mod tests {
     fn a_larger_batch_takes_no_more_launches() {
         let gpu = GpuDevice::open(None).expect("GPU tests need an adapter");
         let kernels = |name| Device::Gpu(gpu.preferring(name));
-        for device in [Device::cpu(), kernels("portable"), kernels("lanes")] {
+        for device in [Device::cpu(), kernels("portable")] {
+            let ([evaluation, attack, update], larger) = (launches(&device, 32), launches(&device, 512));
+            assert_eq!([evaluation, attack], larger[..2], "{device}");
             // The loss, the right answers and the last bias are sums over the images alone, which GPUs take in two
-            // launches once there are many; software drivers, small products in one and others in two.
-            let (few, many) = (launches(&device, 32), launches(&device, 512));
-            let grown = few.iter().zip(&many).any(|(few, many)| *many > few + 6);
-            assert!(!grown && many == launches(&device, 1024), "{device}: {few:?} and {many:?}");
+            // launches once there are many.
+            assert!((update..=update + 3).contains(&larger[2]), "{device}: {update} and {}", larger[2]);
         }
+        // Software drivers take products of few rows in one launch, and others in two.
+        assert_eq!(launches(&kernels("lanes"), 512), launches(&kernels("lanes"), 1024));
     }
 }

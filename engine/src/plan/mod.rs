@@ -58,8 +58,6 @@ pub struct Plan {
     pub preparation: usize,
     /// Named tensors, which outlive a run.
     pub states: Vec<State>,
-    /// Which states a run changes, beside those that its preparation keeps.
-    pub changed: Vec<usize>,
     /// Sizes in words of the shared buffers.
     pub slabs: Vec<usize>,
     /// Copies made after the last step: from a place to a state, and how many words.
@@ -121,7 +119,6 @@ impl Plan {
         Plan {
             assigns: assigns.collect(),
             preparation: schedule.preparation,
-            changed: trace.assigns.iter().map(|(state, _)| state.0).collect(),
             steps: std::mem::take(&mut schedule.steps).into_iter().map(step).collect(),
             states,
             slabs,
@@ -134,9 +131,13 @@ impl Plan {
         self.slabs.iter().map(|&words| 4 * words as u64).sum()
     }
 
-    /// The states that a run changes.
+    /// The states that a run changes, beside those that its preparation keeps.
     pub fn assigned(&self) -> impl Iterator<Item = &State> {
-        self.changed.iter().map(|&state| &self.states[state])
+        let made = self.steps[self.preparation..].iter().filter_map(|step| match step.output {
+            Place::State(state) => Some(state),
+            Place::Slab(_) => None,
+        });
+        made.chain(self.assigns.iter().map(|&(_, state, _)| state)).map(|state| &self.states[state])
     }
 
     /// Bytes of the states.
