@@ -7,7 +7,8 @@
 // w is packed by lanes_pack.wgsl. Grid: phases * ceil(positions / pixels of a tile) * blocks, folded.
 // params: images, grid rows, grid columns, blocks; first block, vectors of a block of w, direction, vectors of a pixel;
 // step (rows, columns), kernel (rows, columns); source rows, columns, destination channels, 0; destination rows,
-// columns, source step (rows, columns); source offset (rows, columns), destination offset (rows, columns).
+// columns, source step (rows, columns); source offset (rows, columns), destination offset (rows, columns); 0,
+// PIXEL_GROUPS, OUTPUT_QUADS, 0.
 //BINDINGS
 
 @compute @workgroup_size(8)
@@ -65,14 +66,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     offset.x += direction;
   }
 
-  let first = (params[1][0] + block) * 4u * OUTPUT_QUADSu;
   //for p in 0..PIXEL_GROUPS
   let to$p = cell$p * step + first_tap + params[5].zw;
-  if (exists$p && all(to$p < params[4].xy)) {
-    let start = (image$p * params[4].x + to$p.x) * params[4].y + to$p.y;
-    //for q in 0..OUTPUT_QUADS
-    store_d(start, first + 4u * $qu, destinations, a$p_$q);
-    //end
-  }
+  var stored$p = exists$p && all(to$p < params[4].xy);
+  var pixel$p = (image$p * params[4].x + to$p.x) * params[4].y + to$p.y;
   //end
+//STORES
 }

@@ -1,9 +1,10 @@
-// lanes_correlation.wgsl of stride 1 for rows of 8 * ROW_GROUPS pixels that meet source rows of as many: the taps of a
-// kernel row share the pixels that the lanes have loaded. They get those of their neighbours by shuffles, which cost a
-// fraction of a load.
+// lanes_correlation.wgsl of stride 1 for rows of 8, 16, ... 8 * PIXEL_GROUPS pixels that meet source rows of as many: the
+// taps of a kernel row share the pixels that the lanes have loaded. They get those of their neighbours by shuffles, which
+// cost a fraction of a load.
 // One workgroup of 8 makes 8 * PIXEL_GROUPS pixels, whole rows, x 4 * OUTPUT_QUADS channels of d.
 // The host writes out the shuffles.
-// Grid: ceil(rows / rows of a tile) * blocks, folded. params: as of lanes_correlation.wgsl.
+// Grid: ceil(rows / rows of a tile) * blocks, folded. params: as of lanes_correlation.wgsl, with the binary logarithm of
+// the groups in a row: one shader for all widths, as drivers compile each for long.
 //BINDINGS
 
 @compute @workgroup_size(8)
@@ -16,14 +17,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let kernel = params[2].zw;
   let source = params[3].xy;
   let destinations = params[3][2];
+  let row_groups = 1u << params[6][0];
 
   let index = folded(workgroup, grid);
   let block = index % blocks;
   let group = index / blocks * PIXEL_GROUPSu;
 
   //for p in 0..PIXEL_GROUPS
-  let line$p = (group + $pu) / ROW_GROUPSu;
-  let column$p = (group + $pu) % ROW_GROUPSu * 8u + lane;
+  let line$p = (group + $pu) >> params[6][0];
+  let column$p = ((group + $pu) & (row_groups - 1u)) * 8u + lane;
   let exists$p = line$p < params[0][0] * rows;
   let image$p = line$p / rows;
   let row$p = line$p % rows;
@@ -56,13 +58,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     }
   }
 
-  let first = (params[1][0] + block) * 4u * OUTPUT_QUADSu;
   //for p in 0..PIXEL_GROUPS
-  if (exists$p) {
-    let pixel$p = line$p * params[4].y + column$p;
-    //for q in 0..OUTPUT_QUADS
-    store_d(pixel$p, first + 4u * $qu, destinations, a$p_$q);
-    //end
-  }
+  var stored$p = exists$p;
+  var pixel$p = line$p * params[4].y + column$p;
   //end
+//STORES
 }

@@ -9,7 +9,7 @@
 // Grid: parts * kernel rows * groups of taps * blocks of c * blocks of k, folded.
 // params: output rows in all images, rows of a part, parts, output rows of an image; output columns, groups of taps, blocks
 // of c, blocks of k; input rows, columns, channels, output channels; kernel rows, columns, stride (rows, columns); padding
-// (rows, columns), 0, 0.
+// (rows, columns), 8 * C_PER_LANE, 0.
 //BINDINGS
 @group(0) @binding(3) var<storage, read_write> slabs: array<f32>;
 
@@ -67,18 +67,27 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     }
   }
 
+  // The last sum of each tap is stored and the others move up, in a loop whose length is from params: written out, the
+  // stores take a driver longer to compile than all the rest.
   let slab = part * kernel.x * kernel.y * inputs * outputs;
   let first_k = k + K_PER_LANEu * lane;
-  if (part < params[0][2] && first_k < outputs) {
+  let exists = part < params[0][2] && first_k < outputs;
+  for (var i = params[4][2]; i > 0u; i--) {
     //for s in 0..TAPS
+    //for o in 0..K_PER_LANE
+    var last$s_$o = 0.0;
     //for i in 0..CHANNELS
-    if (s + $su < kernel.y && c + $iu < inputs) {
-      let to = slab + ((r * kernel.y + s + $su) * inputs + c + $iu) * outputs + first_k;
+    let moved$s_$i_$o = a$s_$i_$o;
+    a$s_$i_$o = last$s_$o;
+    last$s_$o = moved$s_$i_$o;
+    //end
+    //end
+    if (exists && s + $su < kernel.y && c + i <= inputs) {
+      let to = slab + ((r * kernel.y + s + $su) * inputs + c + i - 1u) * outputs + first_k;
       //for o in 0..K_PER_LANE
-      slabs[to + $ou] = a$s_$i_$o;
+      slabs[to + $ou] = last$s_$o;
       //end
     }
-    //end
     //end
   }
 }

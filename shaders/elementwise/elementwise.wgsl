@@ -1,7 +1,7 @@
 // elementwise: y[i] = f(x0[i], x1[i], ...), operands broadcast to y.
 // The host writes out the bindings, the offsets of stretched operands and the body of f.
 // One invocation per element, workgroups of 64. Grid: ceil(elements/64), folded into two axes.
-// params: elements, then the merged axis sizes, then strides of stretched operands.
+// params: elements, then the merged axis sizes, strides of stretched operands, and the numbers in f.
 //BINDINGS
 
 @compute @workgroup_size(64)

@@ -37,10 +37,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     s2 = fma(vec4(a[ca.z]), vb, s2);
     s3 = fma(vec4(a[ca.w]), vb, s3);
   }
-  let sums = array(s0, s1, s2, s3);
-  for (var r = 0u; r < 4u && i + r < m; r++) {
-    for (var q = 0u; q < 4u && j + q < n; q++) {
-      y[(i + r) * n + j + q] = sums[r][q];
+  // Element by element, by turning the sums: a loop of known length would be written out, each store in it guarded.
+  let end_i = min(i + 4u, m);
+  let end_j = min(j + 4u, n);
+  for (var row = i; row < end_i; row++) {
+    for (var column = j; column < end_j; column++) {
+      y[row * n + column] = s0.x;
+      s0 = s0.yzwx;
     }
+    s0 = s1;
+    s1 = s2;
+    s2 = s3;
   }
 }

@@ -132,6 +132,17 @@ fn one_pixel_and_one_row() {
     Sizes::new([1, 4, 4, 8], 4, 4, 1, 0).check();
 }
 
+/// Rows that are 1, 2 or 4 vectors of a software driver, so that taps share pixels across them, and not across rows; tiles
+/// that are not full.
+#[test]
+fn rows_of_whole_vectors() {
+    Sizes::new([3, 3, 8, 5], 3, 3, 1, 1).check();
+    Sizes::new([1, 5, 16, 4], 5, 20, 1, 2).check();
+    Sizes::new([2, 3, 16, 4], 3, 8, 1, 1).check();
+    Sizes::new([1, 3, 32, 4], 3, 16, 1, 1).check();
+    Sizes { input: [1, 2, 32, 3], kernel: [1, 7], out: 4, stride: [1, 1], padding: [0, 3] }.check();
+}
+
 /// Enough pixels that the weight gradient's sum is split, and that the split is not even.
 #[test]
 fn many_images() {

@@ -34,8 +34,10 @@ impl Rows {
     /// `shaders/lib/rows.wgsl`: one invocation for a short row, a workgroup for a long one.
     /// The shader sees the number and length of the rows as its first two `params`.
     pub fn launch(&self, label: &'static str, shader: &str, bindings: Vec<Binding>, more: &[u32]) -> Launch {
-        let lanes = if self.length < LONG { 1 } else { WORKGROUP };
-        let shared = include_str!("../../../shaders/lib/rows.wgsl");
+        let (lanes, shared) = match self.length < LONG {
+            true => (1, include_str!("../../../shaders/lib/rows_single.wgsl")),
+            false => (WORKGROUP, include_str!("../../../shaders/lib/rows.wgsl")),
+        };
         let mut params = vec![self.count as u32, self.length as u32];
         params.extend(more);
         Launch {

@@ -53,10 +53,11 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
         _ => format!("o{index}"),
     };
 
-    let body = statements(code, "f32", |input| match walk.is_bits(input as usize) {
+    let input = |input| match walk.is_bits(input as usize) {
         true => format!("f32((x{input}[i / 32u] >> (i % 32u)) & 1u)"),
         false => format!("x{input}[{}]", place(input as usize)),
-    });
+    };
+    let body = statements(code, "f32", input, |constant| word(&mut params, constant));
     let template = include_str!("../../../../shaders/elementwise/elementwise.wgsl");
     let source = template
         .replace("//BINDINGS", &source)
@@ -73,13 +74,18 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
 }
 
 /// The program as statements that leave its result in the last register, `r` and its number, where a register
-/// is a `ty`: `f32` or a vector of it. `input` is the expression of an operand.
-pub(crate) fn statements(code: &Code, ty: &str, input: impl Fn(u8) -> String) -> String {
+/// is a `ty`: `f32` or a vector of it. `input` and `constant` are the expressions of an operand and of a number.
+pub(crate) fn statements(
+    code: &Code,
+    ty: &str,
+    input: impl Fn(u8) -> String,
+    mut constant: impl FnMut(f32) -> String,
+) -> String {
     let mut text = String::new();
     for (register, instruction) in code.0.iter().enumerate() {
         let expression = match *instruction {
             Instruction::Input(number) => input(number),
-            Instruction::Constant(constant) => format!("{ty}({})", literal(constant)),
+            Instruction::Constant(number) => format!("{ty}({})", constant(number)),
             Instruction::Unary(function, a) => unary(function, a, ty),
             Instruction::Binary(function, a, b) => binary(function, a, b, ty),
             Instruction::Select(c, a, b) => format!("select(r{b}, r{a}, r{c} != {ty}())"),
@@ -94,8 +100,15 @@ pub(crate) fn param(index: usize) -> String {
     format!("params[{}][{}]", index / 4, index % 4)
 }
 
+/// The expression of a number that is one more parameter: programs that differ in their numbers alone share a shader,
+/// and compilers of shaders may assume that there are no infinities.
+pub(super) fn word(params: &mut Vec<u32>, number: f32) -> String {
+    params.push(number.to_bits());
+    format!("bitcast<f32>({})", param(params.len() - 1))
+}
+
 /// A float literal that reads back to the same bits. Infinities have no literal in WGSL.
-fn literal(constant: f32) -> String {
+pub(crate) fn literal(constant: f32) -> String {
     if constant.is_finite() {
         format!("f32({constant:?})")
     } else {

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use super::broadcast::Walk;
-use super::gpu::{param, statements};
+use super::gpu::{param, statements, word};
 use super::program::Code;
 use crate::ops::{Signature, bits};
-use crate::runtime::gpu::{Abilities, Launch, Lowered, Slot, Vectors, unroll};
+use crate::runtime::gpu::{Abilities, Launch, Lowered, Slot, Vectors};
 
 const LANES: usize = 8;
 /// Vectors of four elements that an invocation makes.
-const UNROLLED: usize = 4;
+const VECTORS: usize = 4;
 /// Smaller results are not worth a shader for their size.
 const FEWEST: usize = 4096;
 
@@ -64,7 +64,6 @@ pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Optio
     let walk = Walk::new(signature);
     let operands = signature.inputs.iter().map(|ty| ty.words());
     let places: Vec<Place> = (0..operands.len()).map(|i| Place::of(&walk, i)).collect::<Option<_>>()?;
-    let (offsets, walked) = offsets(&walk, &places);
     let seen = |(index, (words, place)): (usize, (usize, &Place))| match place {
         Place::Along | Place::Bits => Vectors::input(index, abilities),
         _ => Vectors::uniform_if_small(Slot::Input(index), words, abilities),
@@ -72,23 +71,26 @@ pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Optio
     let mut buffers: Vec<Vectors> = operands.zip(&places).enumerate().map(seen).collect();
     buffers.push(Vectors::output(abilities));
     let vectors = elements / 4;
+    let mut params = vec![vectors as u32, VECTORS as u32];
+    let offsets = offsets(&walk, &places, &mut params);
+    let source = source(code, &places, &buffers, &offsets, &mut params);
     Some(Lowered::single(Launch {
         label: "elementwise",
-        source: source(code, &places, &buffers, &offsets).into(),
+        source: source.into(),
         bindings: buffers.iter().map(Vectors::binding).collect(),
-        params: [vectors].into_iter().chain(walked).map(|word| word as u32).collect(),
-        workgroups: vectors.div_ceil(LANES * UNROLLED),
+        params,
+        workgroups: vectors.div_ceil(LANES * VECTORS),
     }))
 }
 
-/// The statements that set `o` and its number to where each repeated operand is read, and the parameters from number
-/// 1 on that they need.
-fn offsets(walk: &Walk, places: &[Place]) -> (String, Vec<usize>) {
+/// The statements that set `o` and its number to where each repeated operand is read. What they need of `params` is
+/// added to these.
+fn offsets(walk: &Walk, places: &[Place], params: &mut Vec<u32>) -> String {
     let repeated: Vec<usize> = (0..places.len()).filter(|&index| places[index].is_repeated()).collect();
-    let (mut text, mut params) = (String::new(), vec![]);
+    let mut text = String::new();
     let mut add = |word: usize| {
-        params.push(word);
-        param(params.len())
+        params.push(word as u32);
+        param(params.len() - 1)
     };
     for index in &repeated {
         writeln!(text, "    var o{index} = 0u;").expect("writing to a string");
@@ -119,17 +121,23 @@ fn offsets(walk: &Walk, places: &[Place]) -> (String, Vec<usize>) {
             writeln!(text, "    o{index} += a{axis} * {};", add(stride)).expect("writing to a string");
         }
     }
-    (text, params)
+    text
 }
 
-/// Operands, then the result, as the buffers in that order.
-fn source(code: &Code, places: &[Place], buffers: &[Vectors], offsets: &str) -> String {
+/// Operands, then the result, as the buffers in that order. Numbers of the program are added to `params`.
+fn source(
+    code: &Code,
+    places: &[Place],
+    buffers: &[Vectors],
+    offsets: &str,
+    params: &mut Vec<u32>,
+) -> String {
     let name = |index: usize| if index < places.len() { format!("x{index}") } else { "y".to_owned() };
     let declared = buffers.iter().enumerate().map(|(index, buffer)| match places.get(index) {
         Some(Place::Bits) => bits::declare(&name(index), index + 1),
         _ => buffer.declare(&name(index), index + 1),
     });
-    let body = statements(code, "vec4<f32>", |input| {
+    let input = |input: u8| {
         let index = input as usize;
         match places[index] {
             Place::Along => format!("load_x{index}(i)"),
@@ -138,12 +146,11 @@ fn source(code: &Code, places: &[Place], buffers: &[Vectors], offsets: &str) -> 
             Place::Vector => format!("load_x{index}(o{index})"),
             Place::Splat => format!("vec4(load_x{index}(o{index} / 4u)[o{index} % 4u])"),
         }
-    });
-    let template = include_str!("../../../../shaders/elementwise/lanes.wgsl")
+    };
+    let body = statements(code, "vec4<f32>", input, |number| word(params, number));
+    include_str!("../../../../shaders/elementwise/lanes.wgsl")
         .replace("//BINDINGS", &declared.collect::<String>())
         .replace("//OFFSETS", offsets)
         .replace("//BODY", &body)
         .replace("RESULT", &format!("r{}", code.0.len() - 1))
-        .replace("UNROLLED", &UNROLLED.to_string());
-    unroll(&template)
 }

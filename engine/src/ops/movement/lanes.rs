@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use super::walk::{Stride, Walk};
 use crate::ops::elementwise::gpu::param;
-use crate::runtime::gpu::{Abilities, Launch, Lowered, Vectors, unroll};
+use crate::runtime::gpu::{Abilities, Launch, Lowered, Vectors};
 
 const LANES: usize = 8;
 /// Vectors that an invocation moves.
-const UNROLLED: usize = 4;
+const VECTORS: usize = 4;
 /// Fewer vectors are not worth a shader for their axes.
 const FEWEST: usize = 1024;
 
@@ -46,25 +46,24 @@ pub(super) fn lower(walk: &Walk, abilities: &Abilities) -> Option<Lowered> {
     let (x, y) = (Vectors::input(0, abilities), Vectors::output(abilities));
     let source = include_str!("../../../../shaders/movement/lanes_move.wgsl")
         .replace("//BINDINGS", &(x.declare("x", 1) + &y.declare("y", 2)))
-        .replace("//PLACES", &text)
-        .replace("UNROLLED", &UNROLLED.to_string());
+        .replace("//PLACES", &text);
     Some(Lowered::single(Launch {
         label: "move",
-        source: unroll(&source).into(),
+        source: source.into(),
         bindings: vec![x.binding(), y.binding()],
-        params: [vectors as u32, walk.fill].into_iter().chain(walked).collect(),
-        workgroups: vectors.div_ceil(LANES * UNROLLED),
+        params: [vectors as u32, VECTORS as u32, walk.fill].into_iter().chain(walked).collect(),
+        workgroups: vectors.div_ceil(LANES * VECTORS),
     }))
 }
 
 /// The statements that find the vector `at` of the operand for the vector `i` of the result, and whether there is one
-/// `inside`; and the parameters from number 2 on that they need.
+/// `inside`; and the parameters from number 3 on that they need.
 fn places(strides: &[Stride]) -> (String, Vec<u32>) {
     let mut text = "    var rest = i;\n    var at = 0u;\n    var inside = true;\n".to_string();
     let mut params = vec![];
     let mut add = |word: u32| {
         params.push(word);
-        param(1 + params.len())
+        param(2 + params.len())
     };
     for (number, stride) in strides.iter().enumerate().rev() {
         let axis = stride.axis;

@@ -25,6 +25,9 @@ struct Tile {
     output_quads: usize,
 }
 
+/// Groups of a tile along rows, and the most that a row may have.
+const ROW_GROUPS: usize = 4;
+
 /// Largest first. More sums would not stay in registers.
 const TILES: [Tile; 3] = [
     Tile { pixel_groups: 4, output_quads: 4 },
@@ -33,13 +36,15 @@ const TILES: [Tile; 3] = [
 ];
 
 impl Tile {
-    /// The tile that wastes least on the destination's channels. Along rows it has half of the pixels, if these are
-    /// whole rows: there the code of a workgroup is one for each tap of a kernel row, and drivers compile it for long.
+    /// The tile that wastes least on the destination's channels. Along rows it has [`ROW_GROUPS`], for one shader for
+    /// all widths, and not more: there the code of a workgroup is one for each tap of a kernel row.
     fn of(correlation: &Correlation) -> Tile {
         let wasteful = |tile: &Tile| correlation.destination[2].next_multiple_of(tile.channels());
         let tile = TILES.into_iter().min_by_key(wasteful).expect("there are some");
-        let along = |groups: usize| Tile { pixel_groups: groups.max(tile.pixel_groups / 2), ..tile };
-        row_groups(correlation).map_or(tile, along)
+        match row_logarithm(correlation) {
+            Some(_) => Tile { pixel_groups: ROW_GROUPS, ..tile },
+            None => tile,
+        }
     }
 
     fn channels(self) -> usize {
@@ -97,15 +102,15 @@ fn source(correlation: &Correlation, lowered: &mut Lowered, abilities: &Abilitie
     Vectors::storage(Slot::Scratch(number), abilities)
 }
 
-/// Groups of lanes in a row, where rows of the destination meet source rows of the same width pixel by pixel, and tiles
-/// can have whole ones.
-fn row_groups(correlation: &Correlation) -> Option<usize> {
+/// The binary logarithm of the groups of lanes in a row, where rows of the destination meet source rows of the same width
+/// pixel by pixel, and tiles can have whole ones.
+fn row_logarithm(correlation: &Correlation) -> Option<u32> {
     let plain = |axis: &Axis| (axis.step, axis.source_step, axis.destination_offset) == (1, 1, 0);
     let columns = correlation.source[1];
     let same = correlation.destination[1] == columns && correlation.axes[1].grid == columns;
     let near = shifts(correlation).all(|shift| shift.unsigned_abs() < LANES);
-    let groups = [1, 2, 4].into_iter().find(|groups| LANES * groups == columns)?;
-    (correlation.axes.iter().all(plain) && same && near).then_some(groups)
+    let logarithm = (0..=ROW_GROUPS.ilog2()).find(|logarithm| LANES << logarithm == columns)?;
+    (correlation.axes.iter().all(plain) && same && near).then_some(logarithm)
 }
 
 /// How far to the right of its destination the source of each tap of a kernel row is.
@@ -126,6 +131,7 @@ fn params(correlation: &Correlation, weights: &Weights, blocks: &Range<usize>) -
     let offsets =
         [rows.source_offset, columns.source_offset, rows.destination_offset, columns.destination_offset];
     let direction = signed(correlation.direction);
+    let row_logarithm = row_logarithm(correlation).unwrap_or(0) as usize;
     words(&[
         [correlation.n, rows.grid, columns.grid, blocks.len()],
         [blocks.start, weights.block_words / 4, direction, sources.div_ceil(4)],
@@ -133,21 +139,22 @@ fn params(correlation: &Correlation, weights: &Weights, blocks: &Range<usize>) -
         [source_rows, source_columns, destinations, 0],
         [destination_rows, destination_columns, rows.source_step, columns.source_step],
         offsets.map(signed),
+        [row_logarithm, weights.tile.pixel_groups, weights.tile.output_quads, 0],
     ])
 }
 
 fn shader(correlation: &Correlation, tile: Tile, declared: &str) -> String {
-    let template = match row_groups(correlation) {
-        Some(groups) => include_str!("../../../../../shaders/conv2d/lanes_rows.wgsl")
-            .replace("ROW_GROUPS", &groups.to_string())
+    let template = match row_logarithm(correlation) {
+        Some(_) => include_str!("../../../../../shaders/conv2d/lanes_rows.wgsl")
             .replace("KERNEL_COLUMNS", &correlation.kernel[1].to_string())
-            .replace("//SHIFTS", &shuffles(correlation, tile, groups)),
+            .replace("//SHIFTS", &shuffles(correlation)),
         None => include_str!("../../../../../shaders/conv2d/lanes_correlation.wgsl").to_owned(),
     };
     let loads = tile.output_quads.div_ceil(2);
     let loaded: Vec<String> = (0..loads).map(|load| format!("w{load}")).collect();
     let template = template
         .replace("//PRODUCTS", include_str!("../../../../../shaders/conv2d/lanes_products.wgsl"))
+        .replace("//STORES", include_str!("../../../../../shaders/conv2d/lanes_stores.wgsl"))
         .replace("PIXEL_GROUPS", &tile.pixel_groups.to_string())
         .replace("OUTPUT_QUADS", &tile.output_quads.to_string())
         .replace("WEIGHT_LOADS", &loads.to_string())
@@ -158,28 +165,31 @@ fn shader(correlation: &Correlation, tile: Tile, declared: &str) -> String {
 }
 
 /// The statements that give each tap `s` of a kernel row the pixels `v{s}_{p}` of group `p`, from the own ones
-/// `own{p}`: rotated among the lanes, and beyond the first or last lane those of the neighbouring group.
-fn shuffles(correlation: &Correlation, tile: Tile, row_groups: usize) -> String {
+/// `own{p}`: rotated among the lanes, and beyond the first or last lane those of the neighbouring group, if that is of
+/// the same row.
+fn shuffles(correlation: &Correlation) -> String {
     let mut text = String::new();
     let mut line = |args: std::fmt::Arguments| writeln!(text, "      {args}").expect("writing to a string");
     for (s, shift) in shifts(correlation).enumerate() {
         if shift == 0 {
-            (0..tile.pixel_groups).for_each(|p| line(format_args!("let v{s}_{p} = own{p};")));
+            (0..ROW_GROUPS).for_each(|p| line(format_args!("let v{s}_{p} = own{p};")));
             continue;
         }
         let from = shift.rem_euclid(LANES as isize);
-        for p in 0..tile.pixel_groups {
+        for p in 0..ROW_GROUPS {
             line(format_args!("let rotated{s}_{p} = subgroupShuffle(own{p}, (lane + {from}u) % {LANES}u);"));
         }
         let own = match shift > 0 {
             true => format!("lane < {}u", LANES as isize - shift),
             false => format!("lane >= {}u", -shift),
         };
-        for p in 0..tile.pixel_groups {
-            let neighbour = match (shift > 0, p % row_groups) {
-                (true, group) if group + 1 < row_groups => format!("rotated{s}_{}", p + 1),
-                (false, group) if group > 0 => format!("rotated{s}_{}", p - 1),
-                _ => "vec4<f32>()".to_owned(),
+        for p in 0..ROW_GROUPS {
+            // The group beyond, and the later of the two, which may begin a row.
+            let (beyond, later) = if shift > 0 { (p + 1, p + 1) } else { (p.wrapping_sub(1), p) };
+            let same_row = format!("({later}u & (row_groups - 1u)) != 0u");
+            let neighbour = match beyond < ROW_GROUPS {
+                true => format!("select(vec4<f32>(), rotated{s}_{beyond}, {same_row})"),
+                false => "vec4<f32>()".to_owned(),
             };
             line(format_args!("let v{s}_{p} = select({neighbour}, rotated{s}_{p}, {own});"));
         }

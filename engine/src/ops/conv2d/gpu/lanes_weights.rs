@@ -116,7 +116,7 @@ pub fn weight_gradient(g: &Geometry, abilities: &Abilities) -> Lowered {
         [g.out_width(), groups, input_blocks, output_blocks],
         [g.height, g.width, g.in_channels, g.out_channels],
         [g.kernel_h, g.kernel_w, g.stride_h, g.stride_w],
-        [g.pad_h, g.pad_w, 0, 0],
+        [g.pad_h, g.pad_w, LANES * tile.inputs, 0],
     ];
     let sum = |result| Launch {
         label: "conv2d weight gradient",

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::fused::{Epilogue, Operand};
 use crate::ops::bits;
-use crate::ops::elementwise::gpu::statements;
+use crate::ops::elementwise::gpu::{literal, statements};
 use crate::runtime::gpu::{Abilities, Binding, Slot, Vectors};
 
 /// Declares the pixels `name` at `binding`, with the functions that read four channels of them at a time: as
@@ -123,7 +123,7 @@ fn finish(epilogue: &Epilogue, declare: impl Fn(usize, Operand) -> String) -> St
     }
     let signature = "fn finish(values: vec4<f32>, pixel: u32, c: u32, channels: u32) -> vec4<f32> {";
     writeln!(text, "{signature}").expect("writing to a string");
-    text += &statements(epilogue.code, "vec4<f32>", |input| match input.checked_sub(1) {
+    let input = |input: u8| match input.checked_sub(1) {
         None => "values".to_string(),
         Some(index) => match epilogue.operands[index as usize] {
             Operand::Scalar => format!("vec4(e{index}[0])"),
@@ -131,7 +131,8 @@ fn finish(epilogue: &Epilogue, declare: impl Fn(usize, Operand) -> String) -> St
             Operand::Bits => format!("truths_e{index}(pixel * channels + min(c, channels - 4u))"),
             Operand::Pixels => format!("load_e{index}(pixel * stride_e{index}(channels), c, channels)"),
         },
-    });
+    };
+    text += &statements(epilogue.code, "vec4<f32>", input, literal);
     writeln!(text, "  return r{};\n}}", epilogue.code.0.len() - 1).expect("writing to a string");
     text
 }
