@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use super::rewriting::Rewriting;
 use crate::graph::{Node, NodeId, Trace};
 use crate::ops::Op;
 use crate::ops::elementwise::Elementwise;
@@ -19,7 +20,7 @@ use crate::shape::{Shape, Type};
 /// the second form with, its scale.
 pub fn fold_batch_norm(trace: Trace) -> Trace {
     let readers = super::count_readers(&trace);
-    let mut folded = Folded { trace: Trace::default(), moved: Vec::new(), weights: HashMap::new() };
+    let mut folded = Folded { program: Rewriting::of(&trace), weights: HashMap::new() };
     for node in &trace.nodes {
         let output = channel_scale(&trace, node)
             .and_then(|(conv, scale)| Some((conv, channel_axes(&trace.nodes[conv.0].op)?.output, scale)));
@@ -27,7 +28,7 @@ pub fn fold_batch_norm(trace: Trace) -> Trace {
             let (x, scale) = channel_scale(&trace, &trace.nodes[node.inputs[0].0])?;
             Some((x, axes.input, scale))
         });
-        let id = match (output, input) {
+        let place = match (output, input) {
             (Some((conv, axis, scale)), _) if readers[conv.0] == 1 => {
                 let conv = &trace.nodes[conv.0];
                 folded.convolution(conv, conv.inputs[0], axis, scale)
@@ -35,17 +36,11 @@ pub fn fold_batch_norm(trace: Trace) -> Trace {
             (_, Some((x, axis, scale))) if readers[node.inputs[0].0] == 1 => {
                 folded.convolution(node, x, axis, scale)
             }
-            _ => {
-                let inputs = node.inputs.iter().map(|id| folded.moved[id.0]).collect();
-                folded.push(Node { inputs, ..node.clone() })
-            }
+            _ => folded.program.write(folded.program.moved(node)),
         };
-        folded.moved.push(id);
+        folded.program.settle(place);
     }
-    let Folded { trace: mut result, moved, .. } = folded;
-    result.assigns = trace.assigns.iter().map(|&(state, id)| (state, moved[id.0])).collect();
-    result.states = trace.states;
-    result
+    folded.program.finish(&trace)
 }
 
 /// Axes of the weight that count the channels of a convolution's operand and of its result.
@@ -78,43 +73,38 @@ fn channel_scale(trace: &Trace, node: &Node) -> Option<(NodeId, NodeId)> {
 
 /// The program rewritten so far.
 struct Folded {
-    trace: Trace,
-    /// Where each node of the old program is in the new one.
-    moved: Vec<NodeId>,
+    program: Rewriting,
     /// Scaled weights by weight, scale and axis, all of the old program.
     weights: HashMap<(NodeId, NodeId, usize), NodeId>,
 }
 
 impl Folded {
-    fn push(&mut self, node: Node) -> NodeId {
-        self.trace.nodes.push(node);
-        NodeId(self.trace.nodes.len() - 1)
-    }
-
     /// The convolution `conv` of `x`, its weight scaled along `axis`.
     fn convolution(&mut self, conv: &Node, x: NodeId, axis: usize, scale: NodeId) -> NodeId {
         let key = (conv.inputs[1], scale, axis);
         let weight = match self.weights.get(&key) {
             Some(&weight) => weight,
             None => {
-                let weight = self.scaled_weight(self.moved[conv.inputs[1].0], axis, self.moved[scale.0]);
+                let [weight, scale] = [conv.inputs[1], scale].map(|id| self.program.place(id));
+                let weight = self.scaled_weight(weight, axis, scale);
                 self.weights.insert(key, weight);
                 weight
             }
         };
-        self.push(Node { inputs: vec![self.moved[x.0], weight], ..conv.clone() })
+        let inputs = vec![self.program.place(x), weight];
+        self.program.write(Node { inputs, ..conv.clone() })
     }
 
     fn scaled_weight(&mut self, weight: NodeId, axis: usize, scale: NodeId) -> NodeId {
-        let ty = self.trace.nodes[weight.0].ty.clone();
+        let ty = self.program.nodes()[weight.0].ty.clone();
         let mut shape = vec![1; ty.shape.rank() - axis];
         shape[0] = ty.shape[axis];
         let shape = Shape::from(shape);
         let reshape = Reshape::to(shape.clone()).into();
-        let scale = self.push(Node { op: reshape, inputs: vec![scale], ty: Type::f32(shape) });
+        let scale = self.program.write(Node { op: reshape, inputs: vec![scale], ty: Type::f32(shape) });
         let product =
             vec![Instruction::Input(0), Instruction::Input(1), Instruction::Binary(Binary::Mul, 0, 1)];
-        self.push(Node { op: Elementwise::new(product).into(), inputs: vec![weight, scale], ty })
+        self.program.write(Node { op: Elementwise::new(product).into(), inputs: vec![weight, scale], ty })
     }
 }
 

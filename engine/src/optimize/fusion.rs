@@ -1,15 +1,18 @@
 //! Splices chains of elementwise operations into one, so that they cross memory once.
 
-use super::count_readers;
+use super::readers;
 use crate::graph::{Node, NodeId, Trace};
 use crate::ops::Op;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::elementwise::program::{Code, Instruction, MAX_INPUTS, MAX_INSTRUCTIONS, Register};
 
+/// Most instructions of what is computed for each reader.
+const CHEAP: usize = 8;
+
 /// Splices each elementwise operation into its reader where that is its only reader, is elementwise
-/// too and has the same shape. Constants are spliced into every reader.
+/// too and has the same shape. Constants are spliced into every reader, and so is what is cheap to compute in each.
 pub fn fuse_elementwise(mut trace: Trace) -> Trace {
-    let readers = count_readers(&trace);
+    let readers = readers(&trace);
     for index in 0..trace.nodes.len() {
         let mut operand = 0;
         while operand < trace.nodes[index].inputs.len() {
@@ -26,14 +29,16 @@ pub fn fuse_elementwise(mut trace: Trace) -> Trace {
 }
 
 /// Node `index` with the operation behind one of its operands spliced in, if that is allowed.
-fn spliced(trace: &Trace, readers: &[usize], index: usize, operand: usize) -> Option<Node> {
+fn spliced(trace: &Trace, readers: &[Vec<usize>], index: usize, operand: usize) -> Option<Node> {
     let node = &trace.nodes[index];
     let source_id = node.inputs[operand];
     let source = &trace.nodes[source_id.0];
     let (Op::Elementwise(outer), Op::Elementwise(inner)) = (&node.op, &source.op) else { return None };
     let is_constant = source.inputs.is_empty();
     let uses = node.inputs.iter().filter(|&&id| id == source_id).count();
-    if !is_constant && (source.ty.shape != node.ty.shape || readers[source_id.0] != uses) {
+    let readers = &readers[source_id.0];
+    let is_free = readers.len() == uses || is_cheap_for(trace, readers, source);
+    if !(is_constant || (source.ty.shape == node.ty.shape && is_free)) {
         return None;
     }
     let (code, inputs) = splice(&outer.code, &node.inputs, operand, &inner.code, &source.inputs);
@@ -41,6 +46,24 @@ fn spliced(trace: &Trace, readers: &[usize], index: usize, operand: usize) -> Op
         return None;
     }
     Some(Node { op: Elementwise { code, shape: node.ty.shape.clone() }.into(), inputs, ty: node.ty.clone() })
+}
+
+/// Whether `source` costs each of its readers less than its result would: all are elementwise, and it takes a few simple
+/// instructions on states, which are there in any case, and on at most one other tensor, which then waits instead of the
+/// result. The decayed gradient is such, which an optimizer's memory and its update read.
+fn is_cheap_for(trace: &Trace, readers: &[usize], source: &Node) -> bool {
+    let Op::Elementwise(Elementwise { code, .. }) = &source.op else { return false };
+    let is_spliced_into = |&reader: &usize| {
+        let reader = trace.nodes.get(reader);
+        reader.is_some_and(|reader| {
+            matches!(reader.op, Op::Elementwise(_)) && reader.ty.shape == source.ty.shape
+        })
+    };
+    let is_state = |id: &&NodeId| matches!(trace.nodes[id.0].op, Op::State(_));
+    code.0.len() <= CHEAP
+        && code.0.iter().all(|instruction| instruction.is_simple())
+        && source.inputs.iter().filter(|id| !is_state(id)).count() <= 1
+        && readers.iter().all(is_spliced_into)
 }
 
 /// The code of `outer` with its operand number `operand` computed in place by `inner`, and the
@@ -95,4 +118,36 @@ fn splice(
         code.push(Instruction::Unary(crate::ops::elementwise::program::Unary::Copy, last));
     }
     (Code(code), inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Graph, Value};
+
+    /// Elementwise operations that run when `shared` is read by two others, where `a` and `b` are computed.
+    fn left(shared: impl for<'g> Fn(&'g Graph, Value<'g>, Value<'g>) -> Value<'g>) -> usize {
+        let g = Graph::new();
+        let [a, b] = ["a", "b"].map(|name| g.state(name, [8, 8]).matmul(g.state("right", [8, 8])));
+        let shared = shared(&g, a, b);
+        g.output("first", shared * g.state("s", [8, 8]));
+        g.output("second", shared + g.state("t", [8, 8]));
+        let trace = fuse_elementwise(g.trace().expect("traced"));
+        let needed = trace.needed();
+        let elementwise = trace.nodes.iter().zip(needed);
+        elementwise.filter(|(node, needed)| *needed && matches!(node.op, Op::Elementwise(_))).count()
+    }
+
+    #[test]
+    fn what_is_cheap_is_computed_in_each_reader() {
+        assert_eq!(left(|g, a, _| a + g.state("w", [8, 8]) * 0.5), 2);
+        assert_eq!(left(|_, a, b| a + b), 3, "two tensors would wait instead of one");
+        assert_eq!(left(|_, a, _| a.exp()), 3, "exponentials take longer than memory");
+        let also_read = left(|g, a, _| {
+            let shared = a + g.state("w", [8, 8]);
+            g.output("third", shared.matmul(g.state("right", [8, 8])));
+            shared
+        });
+        assert_eq!(also_read, 3, "it is made in any case");
+    }
 }

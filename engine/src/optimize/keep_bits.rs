@@ -4,6 +4,7 @@
 //! of images alone, not of weights, so that this is all that it reads of most activations once the forward pass has gone
 //! on: 32 times as much would wait in memory for it.
 
+use super::rewriting::Rewriting;
 use super::{FEWEST_ELEMENTS, SHORTEST_WAIT, readers};
 use crate::graph::{Node, NodeId, Trace};
 use crate::ops::Op;
@@ -17,35 +18,28 @@ use crate::shape::{DType, Type};
 /// those readers read its bits.
 pub fn keep_bits(trace: Trace) -> Trace {
     let readers = readers(&trace);
-    let mut result = Trace { states: trace.states.clone(), ..Trace::default() };
-    // Where each node is in the new trace, and its bits.
-    let mut moved: Vec<NodeId> = Vec::with_capacity(trace.nodes.len());
+    let mut rewriting = Rewriting::of(&trace);
+    // The bits of each node.
     let mut bits: Vec<Option<(NodeId, Waiting)>> = Vec::with_capacity(trace.nodes.len());
     for (index, node) in trace.nodes.iter().enumerate() {
-        let mut node = node.clone();
-        for operand in 0..node.inputs.len() {
-            let id = node.inputs[operand];
-            node.inputs[operand] = match bits[id.0] {
-                Some((bits, waiting)) if index >= waiting.from => {
-                    node.op = reading_bits(&node.op, operand).expect("it only compares");
-                    bits
-                }
-                _ => moved[id.0],
-            };
+        let mut moved = rewriting.moved(node);
+        for (operand, id) in node.inputs.iter().enumerate() {
+            if let Some((bits, waiting)) = bits[id.0]
+                && index >= waiting.from
+            {
+                moved.op = reading_bits(&moved.op, operand).expect("it only compares");
+                moved.inputs[operand] = bits;
+            }
         }
-        let ty = node.ty.clone();
-        result.nodes.push(node);
-        let id = NodeId(result.nodes.len() - 1);
-        moved.push(id);
+        let place = rewriting.write(moved);
+        rewriting.settle(place);
         bits.push(waiting(&trace, NodeId(index), &readers[index]).map(|waiting| {
             let op = Op::from(Exceeds { threshold: waiting.threshold });
-            let ty = Type { dtype: DType::Bit, ..ty };
-            result.nodes.push(Node { op, inputs: vec![id], ty });
-            (NodeId(result.nodes.len() - 1), waiting)
+            let ty = Type { dtype: DType::Bit, ..node.ty.clone() };
+            (rewriting.write(Node { op, inputs: vec![place], ty }), waiting)
         }));
     }
-    result.assigns = trace.assigns.iter().map(|&(state, id)| (state, moved[id.0])).collect();
-    result
+    rewriting.finish(&trace)
 }
 
 /// Readers from one node on, which only compare.

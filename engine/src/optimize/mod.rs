@@ -6,6 +6,7 @@ mod fusion;
 mod keep_bits;
 mod read_through;
 mod recompute;
+mod rewriting;
 
 use crate::graph::Trace;
 

@@ -4,6 +4,7 @@
 //! batch norm reads, and what an elementwise operation made of it, which the gradient of the next weights reads. The
 //! second follows from the first.
 
+use super::rewriting::Rewriting;
 use super::{FEWEST_ELEMENTS, SHORTEST_WAIT, readers};
 use crate::graph::{NodeId, Trace};
 use crate::ops::Op;
@@ -25,22 +26,16 @@ pub fn recompute(trace: &Trace) -> Trace {
             again[reader].push(index);
         }
     }
-    let mut result = Trace { states: trace.states.clone(), ..Trace::default() };
-    let mut moved: Vec<NodeId> = Vec::with_capacity(trace.nodes.len());
+    let mut rewriting = Rewriting::of(trace);
     for (index, node) in trace.nodes.iter().enumerate() {
         for &repeated in &again[index] {
-            let mut node = trace.nodes[repeated].clone();
-            node.inputs.iter_mut().for_each(|id| *id = moved[id.0]);
-            result.nodes.push(node);
-            moved[repeated] = NodeId(result.nodes.len() - 1);
+            let place = rewriting.write(rewriting.moved(&trace.nodes[repeated]));
+            rewriting.settle_again(NodeId(repeated), place);
         }
-        let mut node = node.clone();
-        node.inputs.iter_mut().for_each(|id| *id = moved[id.0]);
-        result.nodes.push(node);
-        moved.push(NodeId(result.nodes.len() - 1));
+        let place = rewriting.write(rewriting.moved(node));
+        rewriting.settle(place);
     }
-    result.assigns = trace.assigns.iter().map(|&(state, id)| (state, moved[id.0])).collect();
-    result
+    rewriting.finish(trace)
 }
 
 /// The first reader before which the result of node `index` is computed again, if that is worth it and its operands are

@@ -91,6 +91,12 @@ impl Instruction {
         read.into_iter().flatten()
     }
 
+    /// Whether it takes a processor no longer than an addition or so.
+    pub fn is_simple(self) -> bool {
+        use {Binary::Div, Unary::*};
+        !matches!(self, Self::Unary(Exp | Log | Sqrt | Tanh, _) | Self::Binary(Div, ..))
+    }
+
     /// The same instruction, its registers and inputs renamed.
     pub fn renamed(self, register: impl Fn(Register) -> Register, input: impl Fn(u8) -> u8) -> Self {
         match self {
