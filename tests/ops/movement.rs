@@ -194,6 +194,45 @@ fn rotations() {
     check("clockwise", &[1, 3, 5, 2], |x| x.rotate90(-1), |x| turned(x, 3));
 }
 
+/// Moves in a row become one where one move is all of them, and not where an outer one would bring back what an inner one
+/// left out.
+#[test]
+fn moves_in_a_row() {
+    check(
+        "every second row, padded, turned, cut and padded again",
+        &[2, 5, 6, 3],
+        |x| {
+            let padded = x.slice_by(1, 1..5, 2).pad(&[(0, 0), (1, 0), (0, 2), (0, 0)]);
+            padded.rotate90(1).flip(2).slice(1, 1..8).pad(&[(0, 0), (0, 0), (0, 0), (1, 0)])
+        },
+        |x| {
+            let padded = Array::from_fn([2, 3, 8, 3], |i| match (i[1], i[2]) {
+                (row @ 1.., column @ ..6) => x.at(&[i[0], 1 + 2 * (row - 1), column, i[3]]),
+                _ => 0.0,
+            });
+            let turned = turned(&padded, 1);
+            Array::from_fn([2, 7, 3, 4], |i| match i[3] {
+                0 => 0.0,
+                channel => turned.at(&[i[0], 1 + i[1], 2 - i[2], channel - 1]),
+            })
+        },
+    );
+    check(
+        "cut and padded",
+        &[2, 6],
+        |x| x.slice(1, 1..5).pad(&[(0, 0), (1, 1)]),
+        |x| Array::from_fn([2, 6], |i| if i[1] % 5 == 0 { 0.0 } else { x.at(&[i[0], i[1]]) }),
+    );
+    Case::new("padded with two numbers")
+        .input(Input::uniform([4], -1.0, 1.0))
+        .exact()
+        .build(|_, x| x[0].pad(&[(1, 0)]).pad_with(&[(1, 0)], 0.5).slice(0, 0..6))
+        .reference(|x| {
+            Array::from_fn([6], |i| if i[0] < 2 { 0.5 - 0.5 * i[0] as f64 } else { x[0].at(&[i[0] - 2]) })
+        })
+        .check();
+}
+
 #[test]
 fn concatenations() {
     for axis in 0..3 {

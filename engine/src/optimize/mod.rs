@@ -1,5 +1,6 @@
 //! Rewrites of a program that keep what it computes.
 
+mod compose_movements;
 mod fold_batch_norm;
 mod fuse_epilogue;
 mod fusion;
@@ -20,6 +21,7 @@ const SHORTEST_WAIT: usize = 8;
 /// All rewrites, in the order in which they help each other.
 pub fn optimize(trace: Trace) -> Trace {
     let trace = read_through::read_through_aliases(trace);
+    let trace = compose_movements::compose_movements(trace);
     let trace = fold_batch_norm::fold_batch_norm(trace);
     let trace = fusion::fuse_elementwise(trace);
     let trace = fuse_epilogue::fuse_epilogues(trace);

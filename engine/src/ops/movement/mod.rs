@@ -1,6 +1,7 @@
 //! Elements moved, not computed: transposed, sliced, padded, flipped, turned, joined, picked by row.
 //! All take `f32` and `u32` alike.
 
+mod compose;
 mod concatenate;
 mod cpu;
 mod gather;
@@ -40,6 +41,14 @@ impl Axis {
     /// The whole of axis `source`.
     fn whole(source: usize, size: usize) -> Axis {
         Axis { source, size, start: 0, step: 1, dilation: 1 }
+    }
+
+    /// The position that result position `i` reads of an axis of `limit`, if it reads any.
+    fn position(&self, i: usize, limit: usize) -> Option<usize> {
+        let scaled = self.start + i as i64 * self.step;
+        let position = if self.dilation == 1 { scaled } else { scaled / self.dilation };
+        let read = position * self.dilation == scaled && (0..limit as i64).contains(&position);
+        read.then_some(position as usize)
     }
 }
 

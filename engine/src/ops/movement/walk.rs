@@ -21,10 +21,7 @@ pub struct Stride {
 impl Stride {
     /// Words from the operand's start for result position `i`, if it reads anything there.
     pub fn offset(&self, i: usize) -> Option<usize> {
-        let scaled = self.axis.start + i as i64 * self.axis.step;
-        let position = if self.axis.dilation == 1 { scaled } else { scaled / self.axis.dilation };
-        let read = position * self.axis.dilation == scaled && (0..self.limit as i64).contains(&position);
-        read.then(|| position as usize * self.stride)
+        Some(self.axis.position(i, self.limit)? * self.stride)
     }
 
     /// Whether every result position reads the operand's position of the same number.
