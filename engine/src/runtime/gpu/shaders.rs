@@ -146,6 +146,29 @@ fn every_launch_is_valid_wgsl() {
     }
 }
 
+/// Software drivers take long to compile, so that convolutions along rows of any width are one shader, and programs that
+/// differ in their numbers alone another.
+#[test]
+fn sizes_and_numbers_share_shaders() {
+    let graph = Graph::new();
+    let w = graph.state("w", [3, 3, 8, 8]);
+    for (width, number) in [(8, 0.5), (16, -3.0), (32, f32::INFINITY)] {
+        let x = graph.state(format!("x{width}"), [8, width, width, 8]);
+        graph.output(format!("correlated {width}"), x.conv2d(w, None, 1, 1));
+        graph.output(format!("scaled {width}"), x * number + 1.0);
+    }
+    let plan = Plan::new(&optimize(graph.trace().expect("traces")), |_, _| vec![]);
+    let likely = |step: &Step| step.op.operation().gpu_variants(&step.signature, &SOFTWARE).swap_remove(0);
+    let launches: Vec<_> =
+        plan.steps.iter().map(likely).flat_map(|variant| variant.lowered.launches).collect();
+    for label in ["conv2d", "elementwise"] {
+        let of_label = launches.iter().filter(|launch| launch.label == label);
+        let sources: Vec<String> = of_label.map(full_source).collect();
+        assert_eq!(sources.len(), 3, "{label}");
+        assert!(sources.iter().all(|source| *source == sources[0]), "{label}");
+    }
+}
+
 #[test]
 fn every_shader_file_is_launched() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shaders");

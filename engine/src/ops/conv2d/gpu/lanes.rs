@@ -41,10 +41,7 @@ impl Tile {
     fn of(correlation: &Correlation) -> Tile {
         let wasteful = |tile: &Tile| correlation.destination[2].next_multiple_of(tile.channels());
         let tile = TILES.into_iter().min_by_key(wasteful).expect("there are some");
-        match row_logarithm(correlation) {
-            Some(_) => Tile { pixel_groups: ROW_GROUPS, ..tile },
-            None => tile,
-        }
+        if row_logarithm(correlation).is_some() { Tile { pixel_groups: ROW_GROUPS, ..tile } } else { tile }
     }
 
     fn channels(self) -> usize {
@@ -144,11 +141,12 @@ fn params(correlation: &Correlation, weights: &Weights, blocks: &Range<usize>) -
 }
 
 fn shader(correlation: &Correlation, tile: Tile, declared: &str) -> String {
-    let template = match row_logarithm(correlation) {
-        Some(_) => include_str!("../../../../../shaders/conv2d/lanes_rows.wgsl")
+    let template = if row_logarithm(correlation).is_some() {
+        include_str!("../../../../../shaders/conv2d/lanes_rows.wgsl")
             .replace("KERNEL_COLUMNS", &correlation.kernel[1].to_string())
-            .replace("//SHIFTS", &shuffles(correlation)),
-        None => include_str!("../../../../../shaders/conv2d/lanes_correlation.wgsl").to_owned(),
+            .replace("//SHIFTS", &shuffles(correlation))
+    } else {
+        include_str!("../../../../../shaders/conv2d/lanes_correlation.wgsl").to_owned()
     };
     let loads = tile.output_quads.div_ceil(2);
     let loaded: Vec<String> = (0..loads).map(|load| format!("w{load}")).collect();
