@@ -33,6 +33,7 @@ fn composed(trace: &Trace, readers: &[usize], index: usize) -> Option<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimize::count_needed;
     use crate::{Graph, Value};
 
     /// Moves that run for `moved`, a program of one operand.
@@ -41,9 +42,7 @@ mod tests {
         let x = g.state("x", [2, 6, 6, 8]);
         g.output("y", moved(&g, x));
         let trace = compose_movements(g.trace().expect("traced"));
-        let needed = trace.needed();
-        let moves = trace.nodes.iter().zip(needed);
-        moves.filter(|(node, needed)| *needed && matches!(node.op, Op::Movement(_))).count()
+        count_needed(&trace, |node| matches!(node.op, Op::Movement(_)))
     }
 
     fn shortcut<'g>(x: Value<'g>) -> Value<'g> {

@@ -111,20 +111,16 @@ impl Folded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimize::count_needed;
     use crate::optimize::read_through::read_through_aliases;
     use crate::{Graph, Value};
 
     /// Nodes that run, and among them those that multiply whole activations by a scale.
     fn count(trace: &Trace) -> (usize, usize) {
-        let needed = trace.needed();
-        let nodes = || {
-            trace.nodes.iter().zip(&needed).filter(|(n, needed)| {
-                **needed && !matches!(n.op, Op::State(_)) && !n.op.operation().is_alias()
-            })
-        };
+        let runs = |node: &Node| !matches!(node.op, Op::State(_)) && !node.op.operation().is_alias();
         let is_scaled =
             |node: &Node| node.ty.shape.first() == Some(&BATCH) && channel_scale(trace, node).is_some();
-        (nodes().count(), nodes().filter(|(node, _)| is_scaled(node)).count())
+        (count_needed(trace, runs), count_needed(trace, |node| runs(node) && is_scaled(node)))
     }
 
     const BATCH: usize = 7;

@@ -123,6 +123,7 @@ fn splice(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimize::count_needed;
     use crate::{Graph, Value};
 
     /// Elementwise operations that run when `shared` is read by two others, where `a` and `b` are computed.
@@ -133,9 +134,7 @@ mod tests {
         g.output("first", shared * g.state("s", [8, 8]));
         g.output("second", shared + g.state("t", [8, 8]));
         let trace = fuse_elementwise(g.trace().expect("traced"));
-        let needed = trace.needed();
-        let elementwise = trace.nodes.iter().zip(needed);
-        elementwise.filter(|(node, needed)| *needed && matches!(node.op, Op::Elementwise(_))).count()
+        count_needed(&trace, |node| matches!(node.op, Op::Elementwise(_)))
     }
 
     #[test]

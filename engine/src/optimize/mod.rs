@@ -43,3 +43,10 @@ fn readers(trace: &Trace) -> Vec<Vec<usize>> {
 fn count_readers(trace: &Trace) -> Vec<usize> {
     readers(trace).iter().map(Vec::len).collect()
 }
+
+/// How many nodes that run are such.
+#[cfg(test)]
+fn count_needed(trace: &Trace, is_such: impl Fn(&crate::graph::Node) -> bool) -> usize {
+    let needed = trace.needed();
+    trace.nodes.iter().zip(needed).filter(|(node, needed)| *needed && is_such(node)).count()
+}

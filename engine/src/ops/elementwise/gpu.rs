@@ -41,8 +41,7 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
             let size = param(1 + axis);
             writeln!(offsets, "  let a{axis} = rest % {size}; rest /= {size};").expect("writing to a string");
             for &index in &strided {
-                let stride = param(params.len());
-                params.push(walk.strides[index][axis] as u32);
+                let stride = added(&mut params, walk.strides[index][axis] as u32);
                 writeln!(offsets, "  o{index} += a{axis} * {stride};").expect("writing to a string");
             }
         }
@@ -57,7 +56,7 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
         true => format!("f32((x{input}[i / 32u] >> (i % 32u)) & 1u)"),
         false => format!("x{input}[{}]", place(input as usize)),
     };
-    let body = statements(code, "f32", input, |constant| word(&mut params, constant));
+    let body = statements(code, "f32", input, |constant| added_number(&mut params, constant));
     let template = include_str!("../../../../shaders/elementwise/elementwise.wgsl");
     let source = template
         .replace("//BINDINGS", &source)
@@ -96,15 +95,20 @@ pub(crate) fn statements(
 }
 
 /// The word of that index among the parameters, which shaders see as vectors of four.
-pub(crate) fn param(index: usize) -> String {
+fn param(index: usize) -> String {
     format!("params[{}][{}]", index / 4, index % 4)
 }
 
-/// The expression of a number that is one more parameter: programs that differ in their numbers alone share a shader,
+/// The expression of `word` as one more parameter.
+pub(crate) fn added(params: &mut Vec<u32>, word: u32) -> String {
+    params.push(word);
+    param(params.len() - 1)
+}
+
+/// The same of a number: programs that differ in their numbers alone share a shader,
 /// and compilers of shaders may assume that there are no infinities.
-pub(super) fn word(params: &mut Vec<u32>, number: f32) -> String {
-    params.push(number.to_bits());
-    format!("bitcast<f32>({})", param(params.len() - 1))
+pub(super) fn added_number(params: &mut Vec<u32>, number: f32) -> String {
+    format!("bitcast<f32>({})", added(params, number.to_bits()))
 }
 
 /// A float literal that reads back to the same bits. Infinities have no literal in WGSL.

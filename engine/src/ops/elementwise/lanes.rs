@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::broadcast::Walk;
-use super::gpu::{param, statements, word};
+use super::gpu::{added, added_number, statements};
 use super::program::Code;
 use crate::ops::{Signature, bits};
 use crate::runtime::gpu::{Abilities, Launch, Lowered, Slot, Vectors};
@@ -88,10 +88,7 @@ pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Optio
 fn offsets(walk: &Walk, places: &[Place], params: &mut Vec<u32>) -> String {
     let repeated: Vec<usize> = (0..places.len()).filter(|&index| places[index].is_repeated()).collect();
     let mut text = String::new();
-    let mut add = |word: usize| {
-        params.push(word as u32);
-        param(params.len() - 1)
-    };
+    let mut add = |word: usize| added(params, word as u32);
     for index in &repeated {
         writeln!(text, "    var o{index} = 0u;").expect("writing to a string");
     }
@@ -147,7 +144,7 @@ fn source(
             Place::Splat => format!("vec4(load_x{index}(o{index} / 4u)[o{index} % 4u])"),
         }
     };
-    let body = statements(code, "vec4<f32>", input, |number| word(params, number));
+    let body = statements(code, "vec4<f32>", input, |number| added_number(params, number));
     include_str!("../../../../shaders/elementwise/lanes.wgsl")
         .replace("//BINDINGS", &declared.collect::<String>())
         .replace("//OFFSETS", offsets)

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::walk::{Stride, Walk};
-use crate::ops::elementwise::gpu::param;
+use crate::ops::elementwise::gpu::added;
 use crate::runtime::gpu::{Abilities, Launch, Lowered, Vectors};
 
 const LANES: usize = 8;
@@ -42,29 +42,26 @@ pub(super) fn lower(walk: &Walk, abilities: &Abilities) -> Option<Lowered> {
     if vectors < FEWEST {
         return None;
     }
-    let (text, walked) = places(&strides);
+    let mut params = vec![vectors as u32, VECTORS as u32, walk.fill];
+    let places = places(&strides, &mut params);
     let (x, y) = (Vectors::input(0, abilities), Vectors::output(abilities));
     let source = include_str!("../../../../shaders/movement/lanes_move.wgsl")
         .replace("//BINDINGS", &(x.declare("x", 1) + &y.declare("y", 2)))
-        .replace("//PLACES", &text);
+        .replace("//PLACES", &places);
     Some(Lowered::single(Launch {
         label: "move",
         source: source.into(),
         bindings: vec![x.binding(), y.binding()],
-        params: [vectors as u32, VECTORS as u32, walk.fill].into_iter().chain(walked).collect(),
+        params,
         workgroups: vectors.div_ceil(LANES * VECTORS),
     }))
 }
 
 /// The statements that find the vector `at` of the operand for the vector `i` of the result, and whether there is one
-/// `inside`; and the parameters from number 3 on that they need.
-fn places(strides: &[Stride]) -> (String, Vec<u32>) {
+/// `inside`. What they need of `params` is added to these.
+fn places(strides: &[Stride], params: &mut Vec<u32>) -> String {
     let mut text = "    var rest = i;\n    var at = 0u;\n    var inside = true;\n".to_string();
-    let mut params = vec![];
-    let mut add = |word: u32| {
-        params.push(word);
-        param(2 + params.len())
-    };
+    let mut add = |word: u32| added(params, word);
     for (number, stride) in strides.iter().enumerate().rev() {
         let axis = stride.axis;
         // Division is slow, and most sizes are powers of two.
@@ -94,5 +91,5 @@ fn places(strides: &[Stride]) -> (String, Vec<u32>) {
         writeln!(text, "    inside = inside && u32({position}) < {limit};").expect("a string");
         writeln!(text, "    at += u32({position}) * {apart};").expect("a string");
     }
-    (text, params)
+    text
 }
