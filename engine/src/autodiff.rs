@@ -50,6 +50,15 @@ impl Graph {
         if loss.shape().elements() != 1 {
             return Err(EngineError::LossNotScalar(loss.shape()));
         }
+        self.differentiating(|| self.propagate(loss, targets))
+    }
+
+    #[track_caller]
+    fn propagate<'g>(
+        &'g self,
+        loss: Value<'g>,
+        targets: &[Value<'g>],
+    ) -> Result<Vec<Value<'g>>, EngineError> {
         let between = self.depends_on(targets, loss.id);
         let mut gradients: Vec<Option<Value<'g>>> = vec![None; loss.id.0 + 1];
         gradients[loss.id.0] = Some(self.full(loss.shape(), 1.0));

@@ -1,6 +1,6 @@
 //! The traced program: nodes in the order they were called, states, and what is assigned to them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 
 use crate::error::EngineError;
@@ -24,6 +24,8 @@ pub struct Node {
     pub inputs: Vec<NodeId>,
     /// What it makes.
     pub ty: Type,
+    /// Whether differentiation made it.
+    pub is_gradient: bool,
 }
 
 /// A named tensor that lives from one run to the next.
@@ -57,6 +59,7 @@ pub struct Trace {
 pub struct Graph {
     trace: RefCell<Trace>,
     error: RefCell<Option<EngineError>>,
+    differentiating: Cell<bool>,
 }
 
 /// A tensor in a [`Graph`]: the result of an operation.
@@ -95,8 +98,9 @@ impl Graph {
         self.state_of(name.into(), Type::u32(shape))
     }
 
+    /// The persistent tensor called `name`, of any type.
     #[track_caller]
-    fn state_of(&self, name: String, ty: Type) -> Value<'_> {
+    pub(crate) fn state_of(&self, name: String, ty: Type) -> Value<'_> {
         let known = self.trace.borrow().states.iter().position(|s| s.name == name);
         let index = known.unwrap_or_else(|| {
             let mut trace = self.trace.borrow_mut();
@@ -166,8 +170,16 @@ impl Graph {
 
     fn push(&self, op: Op, inputs: Vec<NodeId>, ty: Type) -> NodeId {
         let mut trace = self.trace.borrow_mut();
-        trace.nodes.push(Node { op, inputs, ty });
+        trace.nodes.push(Node { op, inputs, ty, is_gradient: self.differentiating.get() });
         NodeId(trace.nodes.len() - 1)
+    }
+
+    /// What `trace` records belongs to a gradient.
+    pub(crate) fn differentiating<T>(&self, trace: impl FnOnce() -> T) -> T {
+        let before = self.differentiating.replace(true);
+        let result = trace();
+        self.differentiating.set(before);
+        result
     }
 
     pub(crate) fn fail(&self, error: EngineError) {

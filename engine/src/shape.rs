@@ -115,6 +115,8 @@ pub enum DType {
     F32,
     /// Unsigned integer, a word each: labels, indices, counters, random keys.
     U32,
+    /// IEEE half precision, two to a word: how activations are kept where half precision is asked for.
+    F16,
     /// A truth value, 32 to a word, the first in the lowest bit; numbers 1 and 0 where it meets `f32`.
     Bit,
 }
@@ -143,6 +145,7 @@ impl Type {
     pub fn words(&self) -> usize {
         match self.dtype {
             DType::F32 | DType::U32 => self.shape.elements(),
+            DType::F16 => self.shape.elements().div_ceil(2),
             DType::Bit => self.shape.elements().div_ceil(32),
         }
     }
@@ -153,6 +156,7 @@ impl fmt::Display for Type {
         match self.dtype {
             DType::F32 => write!(f, "{}", self.shape),
             DType::U32 => write!(f, "u32{}", self.shape),
+            DType::F16 => write!(f, "f16{}", self.shape),
             DType::Bit => write!(f, "bit{}", self.shape),
         }
     }

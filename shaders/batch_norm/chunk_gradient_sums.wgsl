@@ -3,7 +3,7 @@
 // One invocation per chunk and channel, neighbours along the channels, workgroups of 64.
 // Grid: ceil(chunks * channels / 64), folded into two axes.
 // params: rows, channels, rows of a chunk, chunks.
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<ELEMENT>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> statistics: array<f32>;
 @group(0) @binding(4) var<storage, read_write> parts: array<f32>;
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   var plain = 0.0;
   for (var r = k * size; r < last; r++) {
     let gradient = dy[r * channels + j];
-    along = fma(gradient, x[r * channels + j] - mean, along);
+    along = fma(gradient, f32(x[r * channels + j]) - mean, along);
     plain += gradient;
   }
   parts[2u * k * channels + j] = along;

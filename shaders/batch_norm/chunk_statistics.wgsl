@@ -3,7 +3,7 @@
 // One invocation per chunk and channel, neighbours along the channels, workgroups of 64.
 // Grid: ceil(chunks * channels / 64), folded into two axes.
 // params: rows, channels, rows of a chunk, chunks.
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<ELEMENT>;
 @group(0) @binding(2) var<storage, read_write> parts: array<f32>;
 
 @compute @workgroup_size(64)
@@ -19,15 +19,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let first = k * size;
   let last = min(first + size, rows);
   // Distances from the first value are small where the mean is far from zero: their sum rounds less.
-  let origin = x[first * channels + j];
+  let origin = f32(x[first * channels + j]);
   var sum = 0.0;
   for (var r = first; r < last; r++) {
-    sum += x[r * channels + j] - origin;
+    sum += f32(x[r * channels + j]) - origin;
   }
   let mean = origin + sum / f32(last - first);
   var squares = 0.0;
   for (var r = first; r < last; r++) {
-    let distance = x[r * channels + j] - mean;
+    let distance = f32(x[r * channels + j]) - mean;
     squares = fma(distance, distance, squares);
   }
   parts[2u * k * channels + j] = mean;

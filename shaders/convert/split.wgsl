@@ -36,12 +36,6 @@ fn piece1(x: vec4<f32>) -> vec4<f16> {
   return vec4<f16>(select(vec4<f32>(), bitcast<vec4<f32>>(some), is_finite(x) & (x != vec4<f32>())));
 }
 
-// All of it that there is room for in one piece, rounded.
-fn whole0(x: vec4<f32>) -> vec4<f16> {
-  let rounded = bitcast<vec4<f32>>((bitcast<vec4<u32>>(x) + vec4(0x1000u)) & vec4(0xffffe000u));
-  return vec4<f16>(select(x, rounded, is_finite(x)));
-}
-
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {

@@ -5,7 +5,7 @@ enable f16;
 // A workgroup of THREADS makes ROWS x COLUMNS of y in steps of 16 along k; each of its subgroups of 32 makes
 // ROW_FRAGMENTS x COLUMN_FRAGMENTS fragments of 16 x 16.
 // Units multiply 16-bit floats, whose significands have 11 bits, and add in f32. convert/split.wgsl has scaled
-// each factor by a power of two and split it into pieces. For products as exact as in f32 there are two, and of
+// each factor by a power of two and split it into pieces; with one piece, a factor that is stored so is read as it is. For products as exact as in f32 there are two, and of
 // their four products that of the second pieces is left out; the sum over a step starts at zero and is added to
 // the others in f32, because units round toward zero.
 // scales: the exponents of the powers, with the bias of f32, that a and b were multiplied by.
@@ -92,8 +92,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     workgroupBarrier();
   }
 
-  let left_exponent = scales[0];
-  let right_exponent = scales[1];
+  let left_exponent = LEFT_EXPONENT;
+  let right_exponent = RIGHT_EXPONENT;
   // Undo both scales, in two steps that stay within the exponent's range.
   let undo = 254 - i32(left_exponent) - i32(right_exponent);
   let first_undo = power(u32(undo / 2 + 127));

@@ -1,10 +1,10 @@
 // move: y[i0, i1, ...] = x[p0, p1, ...] where p_a = (start_a + i_a * step_a) / dilation_a, or the fill
-// where some p_a is no whole number or outside of its axis. Words, whatever they hold.
-// One invocation per word of y, workgroups of 64. Grid: ceil(words/64), folded into two axes.
-// params: words, axes, fill, 0; then for each axis of y: size, start, step, dilation (signed), limit
-// of p, words between neighbours of p, 0, 0.
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+// where some p_a is no whole number or outside of its axis. Words, whatever they hold, or numbers in half precision.
+// One invocation per element of y, workgroups of 64. Grid: ceil(elements/64), folded into two axes.
+// params: elements, axes, fill, 0; then for each axis of y: size, start, step, dilation (signed), limit
+// of p, elements between neighbours of p, 0, 0.
+@group(0) @binding(1) var<storage, read> x: array<ELEMENT>;
+@group(0) @binding(2) var<storage, read_write> y: array<RESULT>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     offset += u32(p) * second[1];
     rest /= first[0];
   }
-  var word = params[0][2];
-  if (inside) { word = x[offset]; }
-  y[i] = word;
+  var value = VALUE(params[0][2]);
+  if (inside) { value = READ(x[offset]); }
+  y[i] = RESULT_OF(value);
 }

@@ -1,7 +1,7 @@
 // average pool, positions outside the image counting as zeros:
 //   y[n, p, q, c] = sum over r, s of x[n, p * stride + r - pad, q * stride + s - pad, c] / (kernel_h * kernel_w)
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<ELEMENT>;
+@group(0) @binding(2) var<storage, read_write> y: array<RESULT>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
@@ -17,8 +17,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   for (var r = first.x; r < end.x; r++) {
     for (var s = first.y; s < end.y; s++) {
       e.pixel = window * z.stride + vec2(r, s) - z.padding;
-      sum += x[flat(e, z.input, z.channels)];
+      sum += f32(x[flat(e, z.input, z.channels)]);
     }
   }
-  y[i] = sum / f32(z.kernel.x * z.kernel.y);
+  y[i] = RESULT_OF(sum / f32(z.kernel.x * z.kernel.y));
 }

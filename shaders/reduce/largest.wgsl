@@ -2,7 +2,7 @@
 // that the largest of the 256 results is that of all.
 // Workgroups of 256. Grid: 256.
 // params: elements of x, first.
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<ELEMENT>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 var<workgroup> largest: atomic<u32>;
 
@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let last = params[0][0] - 1u;
   for (var i = group * 256u + lane; i < params[0][0]; i += 4u * stride) {
     let at = min(vec4(i, i + stride, i + 2u * stride, i + 3u * stride), vec4(last));
-    let bits = bitcast<vec4<u32>>(vec4(x[at.x], x[at.y], x[at.z], x[at.w])) & vec4(0x7fffffffu);
+    let bits = bitcast<vec4<u32>>(vec4(f32(x[at.x]), f32(x[at.y]), f32(x[at.z]), f32(x[at.w]))) & vec4(0x7fffffffu);
     let finite = select(vec4<u32>(), bits, bits < vec4(0x7f800000u));
     found = max(found, max(max(finite.x, finite.y), max(finite.z, finite.w)));
   }

@@ -2,7 +2,7 @@
 // the larger and part p covers `part` neighbours of the reduced axis.
 // One invocation per result, workgroups of 64. Grid: ceil(results/64), folded into two axes.
 // params: results, count, part, parts, inner.
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<ELEMENT>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let last = min(first + part, count);
   var a = f32(NEUTRAL);
   for (var r = first; r < last; r++) {
-    let b = x[(o * count + r) * inner + i];
+    let b = f32(x[(o * count + r) * inner + i]);
     a = COMBINE;
   }
   y[index] = a;

@@ -1,6 +1,7 @@
 //! Which device a command runs on.
 
 use std::env;
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
@@ -35,17 +36,13 @@ pub fn open(global: &Global) -> Result<Device, Error> {
 
 /// The device, if it computes in that precision.
 fn in_precision(device: Device, precision: Precision) -> Result<Device, Error> {
+    fn refused(why: impl Display) -> Error {
+        Error::Usage(format!("`--precision f16` needs a GPU with 16-bit floats: {why}"))
+    }
     match (precision, device.as_gpu()) {
         (Precision::F32, _) => Ok(device),
-        (Precision::F16, Some(gpu)) if gpu.report().cooperative_matrix => {
-            Ok(Device::Gpu(gpu.with_half_products()))
-        }
-        (Precision::F16, _) => {
-            let why = format!(
-                "`--precision f16` needs a GPU with matrix units for 16-bit floats, and {device} has none"
-            );
-            Err(Error::Usage(why))
-        }
+        (Precision::F16, Some(gpu)) => gpu.with_half_precision().map(Device::Gpu).map_err(refused),
+        (Precision::F16, None) => Err(refused(format!("{device} is not one"))),
     }
 }
 

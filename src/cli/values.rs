@@ -16,7 +16,7 @@ words! {
         /// 32-bit floats throughout.
         #[default]
         F32 = "f32",
-        /// Factors of convolutions and matrix products rounded to 16 bits, 32-bit sums.
+        /// Activations, and on matrix units factors of products, rounded to 16 bits; 32-bit sums.
         F16 = "f16",
     }
 }

@@ -87,7 +87,7 @@ fn other_values() {
         (format!("{EVALUATE} --batch 0"), "invalid value '0' for '--batch <N>': "),
         (format!("{ATTACK} --split valid"), "invalid value 'valid' for '--split <SPLIT>'"),
         (format!("{ATTACK} --seed x"), "invalid value 'x' for '--seed <N>': "),
-        (format!("{REPAIR} --precision f16"), "`--precision f16` needs a GPU with matrix units"),
+        (format!("{REPAIR} --precision f16"), "`--precision f16` needs a GPU with 16-bit floats: "),
         (
             format!("{EVALUATE} --normalize cifar10"),
             "`--normalize` goes with a foreign checkpoint, NET:FILE; ",
@@ -101,7 +101,7 @@ fn other_values() {
         (REPAIR.replace("in.png", ""), "the following required arguments were not provided: <INPUT>"),
         ("demo --images 0".into(), "invalid value '0' for '--images <N>': "),
         ("demo --images many".into(), "invalid value 'many' for '--images <N>': "),
-        ("demo --device cpu --precision f16".into(), "`--precision f16` needs a GPU with matrix units"),
+        ("demo --device cpu --precision f16".into(), "`--precision f16` needs a GPU with 16-bit floats: "),
     ] {
         let said = place.refused(2, &words(&line));
         assert!(said.starts_with(problem), "{line}: {said}");

@@ -1,5 +1,6 @@
 //! Products of factors that are rounded to 16-bit floats: what `--precision f16` costs.
 
+use unperturb_engine::runtime::gpu::GpuDevice;
 use unperturb_engine::{Device, Graph, Session};
 
 use crate::harness::{gpu, uniform};
@@ -35,13 +36,17 @@ fn results(device: &Device) -> Vec<Vec<f32>> {
         .to_vec()
 }
 
+/// `device` in half precision.
+pub fn halved(device: &GpuDevice) -> GpuDevice {
+    device.with_half_precision().expect("these tests need 16-bit floats in shaders")
+}
+
 #[test]
 fn half_products_keep_three_digits() {
     let expected = results(&Device::cpu());
     let Device::Gpu(device) = gpu() else { unreachable!("it opens a GPU") };
-    assert!(device.report().f16, "this test needs 16-bit floats in shaders");
     for kernels in KERNELS {
-        let found = results(&Device::Gpu(device.with_half_products().preferring(kernels)));
+        let found = results(&Device::Gpu(halved(&device).preferring(kernels)));
         for (found, expected) in found.iter().zip(&expected) {
             let square = |x: f32| f64::from(x) * f64::from(x);
             let error: f64 = found.iter().zip(expected).map(|(f, e)| square(f - e)).sum();
@@ -56,7 +61,7 @@ fn no_factor_is_rounded_unasked() {
     let Device::Gpu(device) = gpu() else { unreachable!("it opens a GPU") };
     let g = Graph::new();
     g.output("y", g.state("a", [70, 90]).matmul(g.state("b", [90, 66])));
-    let of = |device: &unperturb_engine::runtime::gpu::GpuDevice| device.variants(&g).expect("traces");
+    let of = |device: &GpuDevice| device.variants(&g).expect("traces");
     assert!(KERNELS.iter().all(|name| !of(&device).contains(name)), "{:?}", of(&device));
-    assert!(KERNELS.iter().all(|name| of(&device.with_half_products()).contains(name)));
+    assert!(KERNELS.iter().all(|name| of(&halved(&device)).contains(name)));
 }

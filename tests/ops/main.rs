@@ -20,3 +20,4 @@ mod random;
 mod reduce;
 mod resample;
 mod softmax;
+mod stored;

@@ -28,8 +28,8 @@ pub mod source;
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::{Abilities, Lowered, Variant};
-use crate::shape::Type;
+use crate::runtime::gpu::{Abilities, Lowered, Variant, enabling_halves};
+use crate::shape::{DType, Type};
 
 /// What the engine must know of an operation.
 pub trait Operation: std::fmt::Debug {
@@ -44,6 +44,16 @@ pub trait Operation: std::fmt::Debug {
 
     /// Whether the result is its first input's memory under another shape, so that nothing runs.
     fn is_alias(&self) -> bool {
+        false
+    }
+
+    /// Whether the GPU kernels can read that operand in half precision, its last axis being whole vectors of four.
+    fn reads_halves(&self, _operand: usize, _signature: &Signature) -> bool {
+        false
+    }
+
+    /// Whether the GPU kernels can store such a result so.
+    fn writes_halves(&self) -> bool {
         false
     }
 
@@ -73,6 +83,13 @@ pub struct Signature {
     pub output: Type,
 }
 
+impl Signature {
+    /// Whether an operand or the result is in half precision.
+    pub fn has_halves(&self) -> bool {
+        self.inputs.iter().chain([&self.output]).any(|ty| ty.dtype == DType::F16)
+    }
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident($ty:ty)),+ $(,)?) => {
         /// Any operation of the engine.
@@ -90,6 +107,20 @@ macro_rules! operations {
                     Op::State(state) => state,
                     $(Op::$name(operation) => operation),+
                 }
+            }
+
+            /// All ways to run it on a GPU of such abilities, the one that is likely best first. Never empty.
+            pub fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+                if !signature.has_halves() {
+                    return self.operation().gpu_variants(signature, abilities);
+                }
+                // Kernels of lanes see memory by words.
+                let abilities = Abilities { has_lanes: false, ..*abilities };
+                let mut variants = self.operation().gpu_variants(signature, &abilities);
+                for launch in variants.iter_mut().flat_map(|variant| &mut variant.lowered.launches) {
+                    launch.source = enabling_halves(std::mem::take(&mut launch.source));
+                }
+                variants
             }
         }
 

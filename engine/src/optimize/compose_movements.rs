@@ -27,7 +27,7 @@ fn composed(trace: &Trace, readers: &[usize], index: usize) -> Option<Node> {
     }
     let operand = &trace.nodes[source.inputs[0].0].ty.shape;
     let op = outer.after(inner, operand)?.into();
-    Some(Node { op, inputs: source.inputs.clone(), ty: node.ty.clone() })
+    Some(Node { op, inputs: source.inputs.clone(), ..node.clone() })
 }
 
 #[cfg(test)]

@@ -96,15 +96,17 @@ impl Folded {
     }
 
     fn scaled_weight(&mut self, weight: NodeId, axis: usize, scale: NodeId) -> NodeId {
-        let ty = self.program.nodes()[weight.0].ty.clone();
+        let Node { ty, is_gradient, .. } = self.program.nodes()[weight.0].clone();
         let mut shape = vec![1; ty.shape.rank() - axis];
         shape[0] = ty.shape[axis];
         let shape = Shape::from(shape);
         let reshape = Reshape::to(shape.clone()).into();
-        let scale = self.program.write(Node { op: reshape, inputs: vec![scale], ty: Type::f32(shape) });
+        let scale =
+            self.program.write(Node { op: reshape, inputs: vec![scale], ty: Type::f32(shape), is_gradient });
         let product =
             vec![Instruction::Input(0), Instruction::Input(1), Instruction::Binary(Binary::Mul, 0, 1)];
-        self.program.write(Node { op: Elementwise::new(product).into(), inputs: vec![weight, scale], ty })
+        let op = Elementwise::new(product).into();
+        self.program.write(Node { op, inputs: vec![weight, scale], ty, is_gradient })
     }
 }
 

@@ -57,5 +57,6 @@ fn fused(trace: &Trace, readers: &[usize], index: usize, source: NodeId) -> Opti
     });
     let op = FusedConv2d { of, code: Code(renumbered.collect()) };
     let inputs = [&convolution.inputs[..], &others].concat();
-    Some(Node { op: op.into(), inputs, ty: node.ty.clone() })
+    let is_gradient = node.is_gradient || convolution.is_gradient;
+    Some(Node { op: op.into(), inputs, ty: node.ty.clone(), is_gradient })
 }

@@ -45,7 +45,9 @@ fn spliced(trace: &Trace, readers: &[Vec<usize>], index: usize, operand: usize) 
     if code.0.len() > MAX_INSTRUCTIONS || inputs.len() > MAX_INPUTS {
         return None;
     }
-    Some(Node { op: Elementwise { code, shape: node.ty.shape.clone() }.into(), inputs, ty: node.ty.clone() })
+    let op = Elementwise { code, shape: node.ty.shape.clone() }.into();
+    let is_gradient = node.is_gradient || source.is_gradient;
+    Some(Node { op, inputs, ty: node.ty.clone(), is_gradient })
 }
 
 /// Whether `source` costs each of its readers less than its result would: all are elementwise, and it takes a few simple

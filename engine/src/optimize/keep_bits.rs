@@ -36,7 +36,7 @@ pub fn keep_bits(trace: Trace) -> Trace {
         bits.push(waiting(&trace, NodeId(index), &readers[index]).map(|waiting| {
             let op = Op::from(Exceeds { threshold: waiting.threshold });
             let ty = Type { dtype: DType::Bit, ..node.ty.clone() };
-            (rewriting.write(Node { op, inputs: vec![place], ty }), waiting)
+            (rewriting.write(Node { op, inputs: vec![place], ty, ..node.clone() }), waiting)
         }));
     }
     rewriting.finish(&trace)

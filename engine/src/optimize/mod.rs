@@ -8,8 +8,10 @@ mod keep_bits;
 mod read_through;
 mod recompute;
 mod rewriting;
+mod store_halves;
 
 use crate::graph::Trace;
+use store_halves::store_halves;
 
 pub use recompute::recompute;
 
@@ -26,6 +28,12 @@ pub fn optimize(trace: Trace) -> Trace {
     let trace = fusion::fuse_elementwise(trace);
     let trace = fuse_epilogue::fuse_epilogues(trace);
     keep_bits::keep_bits(trace)
+}
+
+/// The same for a runtime that keeps activations in half precision if `halves` says so.
+pub fn optimize_for(trace: Trace, halves: bool) -> Trace {
+    let trace = optimize(trace);
+    if halves { store_halves(trace) } else { trace }
 }
 
 /// The nodes that need each node, in order; assignments are behind all nodes.

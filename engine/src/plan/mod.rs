@@ -197,7 +197,7 @@ fn with_copied_states(trace: &Trace) -> Trace {
             let source = trace.assigns[index].1;
             let ty = trace.nodes[source.0].ty.clone();
             let op = Op::from(Elementwise::copy_to(ty.shape.clone()));
-            trace.nodes.push(Node { op, inputs: vec![source], ty });
+            trace.nodes.push(Node { op, inputs: vec![source], ty, is_gradient: false });
             trace.assigns[index].1 = NodeId(trace.nodes.len() - 1);
         }
     }

@@ -118,6 +118,10 @@ impl Backend for CpuBackend {
         Ok(buffer[..buffer.len() - GUARD.len()].to_vec())
     }
 
+    fn stores_halves(&self) -> bool {
+        false
+    }
+
     fn prepare(&self, _: &Trace) -> Result<(), EngineError> {
         Ok(())
     }

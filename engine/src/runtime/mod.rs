@@ -42,6 +42,8 @@ pub(crate) trait Backend: Send {
     fn write(&mut self, state: usize, words: &[u32]) -> Result<(), EngineError>;
     /// Copies the contents of a state to the host.
     fn read(&mut self, state: usize) -> Result<Vec<u32>, EngineError>;
+    /// Whether it keeps activations in half precision.
+    fn stores_halves(&self) -> bool;
     /// Finds out what is still to be found out about the operations of a program before it is planned.
     fn prepare(&self, trace: &Trace) -> Result<(), EngineError>;
     /// Plans a program for this runtime.

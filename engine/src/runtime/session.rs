@@ -81,7 +81,7 @@ impl Session {
     /// # Errors
     /// The first error met while tracing; a state of another type than before; too little memory.
     pub fn compile(&mut self, graph: &Graph) -> Result<Program, EngineError> {
-        let trace = optimize::optimize(graph.trace()?);
+        let trace = self.optimized(graph)?;
         match self.compile_trace(&trace) {
             Err(EngineError::OutOfMemory { .. }) if self.limit.is_some() => {
                 self.compile_trace(&optimize::recompute(&trace))
@@ -95,7 +95,11 @@ impl Session {
     /// # Errors
     /// The first error met while tracing.
     pub fn plan(&self, graph: &Graph) -> Result<Plan, EngineError> {
-        Ok(self.backend.plan(&optimize::optimize(graph.trace()?)))
+        Ok(self.backend.plan(&self.optimized(graph)?))
+    }
+
+    fn optimized(&self, graph: &Graph) -> Result<Trace, EngineError> {
+        Ok(optimize::optimize_for(graph.trace()?, self.backend.stores_halves()))
     }
 
     /// Plans `trace` as it is and makes its buffers and kernels: what optimized programs are held to.

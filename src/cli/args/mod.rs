@@ -59,7 +59,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "SIZE")]
     pub memory: Option<MemorySize>,
 
-    /// How factors of convolutions and matrix products are rounded
+    /// How activations and factors of products are rounded
     #[arg(long, global = true, value_name = "PRECISION", default_value_t)]
     pub precision: Precision,
 }

@@ -5,7 +5,7 @@ use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::ops::{Operation, Signature, expect_inputs};
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::{Abilities, Lowered, Variant};
+use crate::runtime::gpu::{Abilities, Lowered, Stored, Variant};
 use crate::shape::{DType, Type};
 
 /// Mean (row 0) and biased variance (row 1) of each channel: `[..., c] -> [2, c]`.
@@ -45,6 +45,10 @@ impl Operation for BatchNormStatistics {
         vec![Some(dmean * share + (x - mean) * (dvariance * (2.0 * share)))]
     }
 
+    fn reads_halves(&self, operand: usize, _: &Signature) -> bool {
+        operand == 0
+    }
+
     fn cpu_scratch(&self, signature: &Signature) -> usize {
         cpu::scratch(Extent::new(&signature.inputs[0].shape))
     }
@@ -54,11 +58,11 @@ impl Operation for BatchNormStatistics {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::statistics().lower(Extent::new(&signature.inputs[0].shape))
+        gpu::statistics().lower(Extent::new(&signature.inputs[0].shape), stored(signature))
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        gpu::statistics().variants(Extent::new(&signature.inputs[0].shape), abilities)
+        gpu::statistics().variants(Extent::new(&signature.inputs[0].shape), stored(signature), abilities)
     }
 }
 
@@ -94,6 +98,10 @@ impl Operation for BatchNormGradientSums {
         vec![dx, ddy, dstatistics]
     }
 
+    fn reads_halves(&self, operand: usize, _: &Signature) -> bool {
+        operand == 0
+    }
+
     fn cpu_scratch(&self, signature: &Signature) -> usize {
         cpu::scratch(Extent::new(&signature.inputs[0].shape))
     }
@@ -103,10 +111,19 @@ impl Operation for BatchNormGradientSums {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::gradient_sums(self.epsilon).lower(Extent::new(&signature.inputs[0].shape))
+        gpu::gradient_sums(self.epsilon).lower(Extent::new(&signature.inputs[0].shape), stored(signature))
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        gpu::gradient_sums(self.epsilon).variants(Extent::new(&signature.inputs[0].shape), abilities)
+        gpu::gradient_sums(self.epsilon).variants(
+            Extent::new(&signature.inputs[0].shape),
+            stored(signature),
+            abilities,
+        )
     }
+}
+
+/// How x is.
+fn stored(signature: &Signature) -> Stored {
+    Stored::of(signature.inputs[0].dtype)
 }

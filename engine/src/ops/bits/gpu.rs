@@ -2,7 +2,7 @@
 
 use super::WORD;
 use crate::ops::Signature;
-use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Vectors};
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, Vectors};
 
 /// Vectors of four elements whose bits are a word.
 const VECTORS: usize = WORD / 4;
@@ -16,11 +16,14 @@ pub(crate) fn declare(name: &str, binding: usize) -> String {
 }
 
 pub fn portable(threshold: f32, signature: &Signature) -> Lowered {
-    let x = "@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-fn load_x(i: u32) -> vec4<f32> {
-  return x[i];
-}";
-    lower(threshold, signature, x, Binding::read_input(0), 64, &format!("{VECTORS}u"))
+    let element = Stored::of(signature.inputs[0].dtype).scalar();
+    let x = format!(
+        "@group(0) @binding(1) var<storage, read> x: array<vec4<{element}>>;
+fn load_x(i: u32) -> vec4<f32> {{
+  return vec4<f32>(x[i]);
+}}"
+    );
+    lower(threshold, signature, &x, Binding::read_input(0), 64, &format!("{VECTORS}u"))
 }
 
 pub fn lanes(threshold: f32, signature: &Signature, abilities: &Abilities) -> Lowered {

@@ -49,6 +49,10 @@ impl Operation for Exceeds {
         vec![None]
     }
 
+    fn reads_halves(&self, _: usize, _: &Signature) -> bool {
+        true
+    }
+
     fn cpu(&self, _: &Signature, buffers: Buffers) {
         cpu::pack(bytemuck::cast_slice(buffers.inputs[0]), self.threshold, buffers.output);
     }

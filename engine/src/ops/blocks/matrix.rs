@@ -9,9 +9,9 @@
 //!
 //! Factors are split by a launch of their own, once, because the one that multiplies meets every number many times.
 
-use super::{STEP, Vectors};
+use super::{Product, STEP, Vectors};
 use crate::ops::conv2d::gpu::pixels;
-use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, unroll};
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, unroll};
 
 /// Side of the smallest block.
 pub const SMALLEST: usize = 64;
@@ -60,9 +60,22 @@ impl Matrix {
         tiles + self.threads() * 8 * size_of::<f32>()
     }
 
+    /// Whether a factor is read as it is stored. To split it would add nothing.
+    fn is_direct(&self, stored: Stored) -> bool {
+        self.pieces == 1 && stored == Stored::Half
+    }
+
+    /// The factors that are scaled and split before, by number.
+    pub fn split_factors(&self, product: &Product) -> Vec<usize> {
+        (0..2).filter(|&factor| !self.is_direct(product.stored[factor])).collect()
+    }
+
     /// Where the kernel finds the factors.
-    pub fn operands(&self) -> [Binding; 2] {
-        FACTORS.map(Binding::read_scratch)
+    pub fn operands(&self, product: &Product) -> [Binding; 2] {
+        [0, 1].map(|factor| match self.is_direct(product.stored[factor]) {
+            true => Binding::read_input(factor),
+            false => Binding::read_scratch(FACTORS[factor]),
+        })
     }
 
     /// What else it reads.
@@ -77,22 +90,24 @@ impl Matrix {
             .replace("BINDING", &binding.to_string())
     }
 
-    /// The launches that split both factors, which have so many rows of such a length.
-    pub fn prepare(&self, factors: [[usize; 2]; 2]) -> Lowered {
-        let quads = factors.map(|[rows, length]| rows * length.div_ceil(4));
-        let words = quads.map(|quads| quads * 2 * self.pieces);
-        let launches = (0..2).flat_map(|operand| {
-            let [rows, length] = factors[operand];
-            [largest(operand, rows * length), self.split(operand, quads[operand], length)]
-        });
-        Lowered { scratch: vec![2 * MAXIMA, 2, words[0], words[1]], launches: launches.collect() }
+    /// The launches that split the factors.
+    pub fn prepare(&self, product: &Product) -> Lowered {
+        let mut lowered = Lowered { scratch: vec![2 * MAXIMA, 2, 0, 0], launches: vec![] };
+        for factor in self.split_factors(product) {
+            let [rows, length] = product.factors[factor];
+            let quads = rows * length.div_ceil(4);
+            lowered.scratch[FACTORS[factor]] = quads * 2 * self.pieces;
+            lowered.launches.push(largest(factor, rows * length, product.stored[factor]));
+            lowered.launches.push(self.split(factor, quads, length, product.stored[factor]));
+        }
+        lowered
     }
 
-    fn split(&self, operand: usize, quads: usize, length: usize) -> Launch {
+    fn split(&self, operand: usize, quads: usize, length: usize, stored: Stored) -> Launch {
         let template = include_str!("../../../../shaders/convert/split.wgsl")
-            .replace("//SOURCE", &pixels::source("x", 1, length))
+            .replace("//SOURCE", &pixels::source("x", 1, length, stored))
             .replace("PIECES", &self.pieces.to_string())
-            .replace("PIECE$p", if self.pieces == 1 { "whole$p" } else { "piece$p" });
+            .replace("PIECE$p", if self.pieces == 1 { "halves_of" } else { "piece$p" });
         Launch {
             label: "split for matrix units",
             source: unroll(&template).into(),
@@ -108,7 +123,8 @@ impl Matrix {
     }
 
     /// The shader before the operation's places are filled in. Its binding `free` holds the scales.
-    pub fn template(&self, side: usize, [left, right]: [Vectors; 2], free: usize, units: bool) -> String {
+    pub fn template(&self, side: usize, product: &Product, free: usize, units: bool) -> String {
+        let [left, right] = product.vectors;
         let ((left_length, left_stride), (right_length, right_stride)) =
             (tile(side, left), tile(side, right));
         // Fragments of a tile whose vectors lie along k have their rows one behind the other on the left, and
@@ -143,6 +159,11 @@ impl Matrix {
                 include_str!("../../../../shaders/lib/matrix_emulated.wgsl"),
             ),
         };
+        // That of a factor which is read as it is stored is the exponent of 1.
+        let exponent = |factor: usize| match self.is_direct(product.stored[factor]) {
+            true => "127u".to_string(),
+            false => format!("scales[{factor}]"),
+        };
         let words = [
             ("ROW_FRAGMENTS", side / FRAGMENT / self.subgroups[0]),
             ("COLUMN_FRAGMENTS", side / FRAGMENT / self.subgroups[1]),
@@ -164,6 +185,8 @@ impl Matrix {
             .replace("RIGHT_LINE", right_line)
             .replace("LOAD_LEFT", load_left)
             .replace("LOAD_RIGHT", load_right)
+            .replace("LEFT_EXPONENT", &exponent(0))
+            .replace("RIGHT_EXPONENT", &exponent(1))
             .replace("LEFT_PLACE", left_place)
             .replace("RIGHT_PLACE", right_place)
             .replace("LEFT_STRIDE", &format!("{left_stride}u"))
@@ -183,10 +206,11 @@ fn tile(side: usize, vectors: Vectors) -> (usize, usize) {
 }
 
 /// Finds the largest magnitude of an operand that has so many elements.
-fn largest(operand: usize, elements: usize) -> Launch {
+fn largest(operand: usize, elements: usize, stored: Stored) -> Launch {
+    let source = include_str!("../../../../shaders/reduce/largest.wgsl");
     Launch {
         label: "largest magnitude",
-        source: include_str!("../../../../shaders/reduce/largest.wgsl").into(),
+        source: source.replace("ELEMENT", stored.scalar()).into(),
         bindings: vec![Binding::read_input(operand), Binding::write_scratch(LARGEST)],
         params: [elements, operand * MAXIMA].map(|word| word as u32).to_vec(),
         workgroups: MAXIMA,

@@ -7,7 +7,7 @@ mod registers;
 
 use crate::ops::conv2d::gpu::pixels;
 use crate::ops::reduce;
-use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Variant, unroll};
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, Variant, unroll};
 
 use matrix::Matrix;
 use registers::Registers;
@@ -92,6 +92,8 @@ pub struct Product {
     pub vectors: [Vectors; 2],
     /// Rows of the operands 0 and 1, which are the factors, and their length, as they lie in memory.
     pub factors: [[usize; 2]; 2],
+    /// How they are.
+    pub stored: [Stored; 2],
     /// Products of these sizes that one launch makes.
     pub products: usize,
     /// Whether the sum may be split into parts that are added by another launch, and the length of the result.
@@ -206,7 +208,7 @@ impl Cut {
     pub fn operands(&self) -> [Binding; 2] {
         match &self.block.kernel {
             Kernel::Registers(_) => [0, 1].map(Binding::read_input),
-            Kernel::Matrix(matrix) => matrix.operands(),
+            Kernel::Matrix(matrix) => matrix.operands(&self.product),
         }
     }
 
@@ -214,7 +216,8 @@ impl Cut {
     pub fn factors(&self, names: [&str; 2]) -> [String; 2] {
         [0, 1].map(|operand| match &self.block.kernel {
             Kernel::Registers(_) => {
-                pixels::source(names[operand], operand + 1, self.product.factors[operand][1])
+                let Product { factors, stored, .. } = &self.product;
+                pixels::source(names[operand], operand + 1, factors[operand][1], stored[operand])
             }
             Kernel::Matrix(matrix) => matrix.factor(names[operand], operand + 1),
         })
@@ -230,12 +233,14 @@ impl Cut {
         let busy = (self.workgroups() as f64 / BUSY as f64).min(1.0);
         let made = self.blocks * self.block.side * self.block.side;
         let multiplying = 2.0 * (made * self.product.length) as f64 / (self.block.speed * busy.max(1e-3));
-        match self.block.kernel {
+        match &self.block.kernel {
             Kernel::Registers(_) => multiplying + LAUNCH,
-            // Factors are read twice and written once before.
-            Kernel::Matrix(_) => {
-                let numbers: usize = self.product.factors.iter().map(|[rows, length]| rows * length).sum();
-                multiplying + 5.0 * LAUNCH + 12.0 * BYTE * numbers as f64
+            // Factors that are split are read twice and written once before.
+            Kernel::Matrix(matrix) => {
+                let factors = matrix.split_factors(&self.product);
+                let numbers = |&factor: &usize| self.product.factors[factor].iter().product::<usize>();
+                let split: usize = factors.iter().map(numbers).sum();
+                multiplying + (1 + 2 * factors.len()) as f64 * LAUNCH + 12.0 * BYTE * split as f64
             }
         }
     }
@@ -246,7 +251,7 @@ impl Cut {
         let template = match kernel {
             Kernel::Registers(registers) => registers.template(self.product.vectors),
             Kernel::Matrix(matrix) => {
-                matrix.template(*side, self.product.vectors, free, self.abilities.cooperative_matrix)
+                matrix.template(*side, &self.product, free, self.abilities.cooperative_matrix)
             }
         };
         let loads = side * STEP / 4 / self.block.threads();
@@ -271,7 +276,7 @@ impl Cut {
     fn lower(&self, launch: impl Fn(Binding) -> Launch) -> Lowered {
         let (mut lowered, own) = match &self.block.kernel {
             Kernel::Registers(_) => (Lowered::default(), None),
-            Kernel::Matrix(matrix) => (matrix.prepare(self.product.factors), Some(matrix.others())),
+            Kernel::Matrix(matrix) => (matrix.prepare(&self.product), Some(matrix.others())),
         };
         let with_own = |to| {
             let mut launch = launch(to);

@@ -7,7 +7,7 @@ use crate::ops::elementwise;
 use crate::ops::elementwise::program::Code;
 use crate::ops::{Operation, Signature};
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::{Abilities, Lowered, Variant};
+use crate::runtime::gpu::{Abilities, Lowered, Stored, Variant};
 use crate::shape::{DType, Type};
 
 /// `x, w, operands.. -> code(convolution(x, w), operands..)`. Operand 0 of the code is the convolution's
@@ -35,7 +35,7 @@ pub enum Convolved {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
     /// A number for each channel of each pixel.
-    Pixels,
+    Pixels(Stored),
     /// A truth value for each channel of each pixel, of a multiple of four channels.
     Bits,
     /// A number for each channel.
@@ -52,8 +52,9 @@ impl Operand {
             _ if ty.dtype == DType::Bit => {
                 (ty.shape == pixels.shape && channels.is_multiple_of(4)).then_some(Operand::Bits)
             }
-            _ if ty.dtype != DType::F32 || ty.shape.rank() > pixels.shape.rank() => None,
-            _ if ty == pixels => Some(Operand::Pixels),
+            _ if ty.dtype == DType::U32 || ty.shape.rank() > pixels.shape.rank() => None,
+            _ if ty.shape == pixels.shape => Some(Operand::Pixels(Stored::of(ty.dtype))),
+            _ if ty.dtype != DType::F32 => None,
             1 => Some(Operand::Scalar),
             count if count == channels && ty.shape.last() == Some(&channels) => Some(Operand::Channels),
             _ => None,
@@ -78,10 +79,10 @@ impl FusedConv2d {
         }
     }
 
-    fn pass(&self) -> gpu::Pass {
-        match self.of {
-            Convolved::Forward(_) => gpu::Pass::Forward,
-            Convolved::InputGradient(_) => gpu::Pass::InputGradient,
+    fn correlation(&self, signature: &Signature) -> gpu::Correlation {
+        match &self.of {
+            Convolved::Forward(of) => of.correlation(signature),
+            Convolved::InputGradient(of) => of.correlation(signature),
         }
     }
 
@@ -119,6 +120,14 @@ impl Operation for FusedConv2d {
         unreachable!("the optimizer fuses after differentiation")
     }
 
+    fn reads_halves(&self, operand: usize, signature: &Signature) -> bool {
+        operand == 0 || operand > 1 && signature.inputs[operand].shape == signature.output.shape
+    }
+
+    fn writes_halves(&self) -> bool {
+        true
+    }
+
     fn cpu_scratch(&self, signature: &Signature) -> usize {
         self.convolution().cpu_scratch(signature)
     }
@@ -138,11 +147,11 @@ impl Operation for FusedConv2d {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::correlation(self.pass(), &self.geometry(signature), Some(&self.epilogue(signature)))
+        gpu::correlation(&self.correlation(signature), Some(&self.epilogue(signature)))
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
         let epilogue = self.epilogue(signature);
-        gpu::correlation_variants(self.pass(), &self.geometry(signature), Some(&epilogue), abilities)
+        gpu::correlation_variants(&self.correlation(signature), Some(&epilogue), abilities)
     }
 }

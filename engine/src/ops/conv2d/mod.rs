@@ -23,7 +23,7 @@ use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::{Abilities, Lowered, Variant};
+use crate::runtime::gpu::{Abilities, Lowered, Stored, Variant};
 use crate::shape::{DType, Pair, Shape, Type};
 
 /// `x [n, h, w, in], w [kernel_h, kernel_w, in, out] -> y [n, p, q, out]`.
@@ -178,6 +178,14 @@ impl Operation for Conv2d {
         ]
     }
 
+    fn reads_halves(&self, operand: usize, _: &Signature) -> bool {
+        operand == 0
+    }
+
+    fn writes_halves(&self) -> bool {
+        true
+    }
+
     fn cpu_scratch(&self, signature: &Signature) -> usize {
         cpu::forward_scratch(&self.signed(signature))
     }
@@ -188,17 +196,21 @@ impl Operation for Conv2d {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::correlation(gpu::Pass::Forward, &self.signed(signature), None)
+        gpu::correlation(&self.correlation(signature), None)
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        gpu::correlation_variants(gpu::Pass::Forward, &self.signed(signature), None, abilities)
+        gpu::correlation_variants(&self.correlation(signature), None, abilities)
     }
 }
 
 impl Conv2d {
     fn signed(&self, signature: &Signature) -> Geometry {
         self.geometry(sizes(&signature.inputs[0].shape), sizes(&signature.inputs[1].shape))
+    }
+
+    fn correlation(&self, signature: &Signature) -> gpu::Correlation {
+        gpu::Correlation::new(gpu::Pass::Forward, &self.signed(signature), signature)
     }
 }
 
@@ -209,6 +221,10 @@ impl Conv2dInputGradient {
 
     fn signed(&self, signature: &Signature) -> Geometry {
         self.geometry(sizes(&signature.inputs[0].shape), sizes(&signature.inputs[1].shape))
+    }
+
+    fn correlation(&self, signature: &Signature) -> gpu::Correlation {
+        gpu::Correlation::new(gpu::Pass::InputGradient, &self.signed(signature), signature)
     }
 }
 
@@ -235,6 +251,14 @@ impl Operation for Conv2dInputGradient {
         ]
     }
 
+    fn reads_halves(&self, operand: usize, _: &Signature) -> bool {
+        operand == 0
+    }
+
+    fn writes_halves(&self) -> bool {
+        true
+    }
+
     fn cpu_scratch(&self, signature: &Signature) -> usize {
         cpu::input_gradient_scratch(&self.signed(signature))
     }
@@ -245,11 +269,11 @@ impl Operation for Conv2dInputGradient {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::correlation(gpu::Pass::InputGradient, &self.signed(signature), None)
+        gpu::correlation(&self.correlation(signature), None)
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        gpu::correlation_variants(gpu::Pass::InputGradient, &self.signed(signature), None, abilities)
+        gpu::correlation_variants(&self.correlation(signature), None, abilities)
     }
 }
 
@@ -284,6 +308,10 @@ impl Operation for Conv2dWeightGradient {
         ]
     }
 
+    fn reads_halves(&self, _: usize, _: &Signature) -> bool {
+        true
+    }
+
     fn cpu_scratch(&self, signature: &Signature) -> usize {
         cpu::weight_gradient_scratch(&self.signed(signature))
     }
@@ -294,12 +322,17 @@ impl Operation for Conv2dWeightGradient {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::weight_gradient(&self.signed(signature))
+        gpu::weight_gradient(&self.signed(signature), stored(signature))
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        gpu::weight_gradient_variants(&self.signed(signature), abilities)
+        gpu::weight_gradient_variants(&self.signed(signature), stored(signature), abilities)
     }
+}
+
+/// How the images and the gradients are from which the gradient of the weights is made.
+fn stored(signature: &Signature) -> [Stored; 2] {
+    [0, 1].map(|operand| Stored::of(signature.inputs[operand].dtype))
 }
 
 /// Gradient of an input of shape `input`.

@@ -5,26 +5,32 @@ use std::fmt::Write;
 use super::broadcast::Walk;
 use super::program::{Binary, Code, Instruction, Unary};
 use crate::ops::Signature;
-use crate::runtime::gpu::{Binding, Launch, Lowered};
+use crate::runtime::gpu::{Binding, Launch, Lowered, Stored};
+use crate::shape::DType;
 
 const WORKGROUP: usize = 64;
 
 pub fn lower(code: &Code, signature: &Signature) -> Lowered {
     let walk = Walk::new(signature);
-    let elements = signature.output.words();
+    let elements = signature.output.shape.elements();
+    let stored = Stored::of(signature.output.dtype);
     let inputs = signature.inputs.len();
     let mut params = vec![elements as u32];
     params.extend(walk.sizes.iter().map(|&size| size as u32));
     let mut source = String::new();
     let mut bindings = Vec::new();
     for index in 0..inputs {
-        let ty = if walk.is_bits(index) { "u32" } else { "f32" };
+        let ty = match signature.inputs[index].dtype {
+            DType::Bit => "u32",
+            dtype => Stored::of(dtype).scalar(),
+        };
         let declaration =
             format!("@group(0) @binding({}) var<storage, read> x{index}: array<{ty}>;", index + 1);
         writeln!(source, "{declaration}").expect("writing to a string");
         bindings.push(Binding::read_input(index));
     }
-    let output = format!("@group(0) @binding({}) var<storage, read_write> y: array<f32>;", inputs + 1);
+    let (binding, ty) = (inputs + 1, stored.scalar());
+    let output = format!("@group(0) @binding({binding}) var<storage, read_write> y: array<{ty}>;");
     writeln!(source, "{output}").expect("writing to a string");
     bindings.push(Binding::write_output());
 
@@ -54,7 +60,7 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
 
     let input = |input| match walk.is_bits(input as usize) {
         true => format!("f32((x{input}[i / 32u] >> (i % 32u)) & 1u)"),
-        false => format!("x{input}[{}]", place(input as usize)),
+        false => format!("f32(x{input}[{}])", place(input as usize)),
     };
     let body = statements(code, "f32", input, |constant| added_number(&mut params, constant));
     let template = include_str!("../../../../shaders/elementwise/elementwise.wgsl");
@@ -62,7 +68,7 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
         .replace("//BINDINGS", &source)
         .replace("//OFFSETS", &offsets)
         .replace("//BODY", &body)
-        .replace("RESULT", &format!("r{}", code.0.len() - 1));
+        .replace("RESULT", &format!("{}(r{})", stored.from_scalar(), code.0.len() - 1));
     Lowered::single(Launch {
         label: "elementwise",
         source: source.into(),

@@ -56,7 +56,7 @@ impl Operation for Elementwise {
         let mut shape = self.shape.clone();
         for input in inputs {
             if input.dtype == DType::U32 {
-                return Err("it computes with f32 and bits only".into());
+                return Err("it computes with numbers and bits only".into());
             }
             shape = shape.broadcast(&input.shape).ok_or("these shapes do not broadcast")?;
         }
@@ -71,6 +71,14 @@ impl Operation for Elementwise {
 
     fn gradient<'g>(&self, of: &Differentiated<'_, 'g>) -> Vec<Option<Value<'g>>> {
         gradient::gradient(&self.code, of)
+    }
+
+    fn reads_halves(&self, _: usize, _: &Signature) -> bool {
+        true
+    }
+
+    fn writes_halves(&self) -> bool {
+        true
     }
 
     fn cpu(&self, signature: &Signature, buffers: Buffers) {

@@ -3,7 +3,7 @@
 use super::{Matmul, Sizes};
 use crate::ops::blocks::{Cut, Places, Product, Vectors, section};
 use crate::ops::conv2d::gpu::pixels;
-use crate::runtime::gpu::{Binding, Launch};
+use crate::runtime::gpu::{Binding, Launch, Stored};
 
 /// What the kernels multiply.
 pub(super) fn product(matmul: &Matmul, sizes: Sizes) -> Product {
@@ -20,6 +20,7 @@ pub(super) fn product(matmul: &Matmul, sizes: Sizes) -> Product {
             if matmul.transpose_left { [k, m] } else { [m, k] },
             if matmul.transpose_right { [n, k] } else { [k, n] },
         ],
+        stored: [Stored::Single; 2],
         products: 1,
         split: Some(m * n),
     }
@@ -36,7 +37,8 @@ pub(super) fn launch(product: &Product, cut: &Cut, to: Binding) -> Launch {
         };
         text.replace("SIDE", side).replace("FIRST", first).replace("LENGTH", length)
     };
-    let declarations = cut.factors(["left", "right"]).concat() + &pixels::destination("y", 3, n, None, 4);
+    let declarations =
+        cut.factors(["left", "right"]).concat() + &pixels::destination("y", 3, n, Stored::Single, None, 4);
     let places = Places {
         declarations: &section(file, "").replace("//DECLARATIONS", &declarations),
         place: section(file, "place"),

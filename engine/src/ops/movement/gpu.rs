@@ -1,11 +1,12 @@
-//! GPU kernels: one invocation per word.
+//! GPU kernels: one invocation per element.
 
 use super::walk::Walk;
-use crate::runtime::gpu::{Binding, Launch, Lowered};
+use crate::ops::Signature;
+use crate::runtime::gpu::{Binding, Launch, Lowered, Stored};
 
 const WORKGROUP: usize = 64;
 
-pub(super) fn lower(walk: &Walk) -> Lowered {
+pub(super) fn lower(walk: &Walk, signature: &Signature) -> Lowered {
     let words: usize = walk.strides.iter().map(|stride| stride.axis.size).product();
     let mut params = vec![words as u32, walk.strides.len() as u32, walk.fill, 0];
     for stride in &walk.strides {
@@ -17,11 +18,27 @@ pub(super) fn lower(walk: &Walk) -> Lowered {
     }
     Lowered::single(Launch {
         label: "move",
-        source: include_str!("../../../../shaders/movement/move.wgsl").into(),
+        source: typed(include_str!("../../../../shaders/movement/move.wgsl"), signature).into(),
         bindings: vec![Binding::read_input(0), Binding::write_output()],
         params,
         workgroups: words.div_ceil(WORKGROUP),
     })
+}
+
+/// The shader for these types: words are moved as they are.
+fn typed(source: &str, signature: &Signature) -> String {
+    let types = [&signature.inputs[0], &signature.output].map(|ty| Stored::of(ty.dtype));
+    let [element, result] = types.map(Stored::scalar);
+    let [value, read, element, result_of, result] = match signature.has_halves() {
+        true => ["bitcast<f32>", "f32", element, types[1].from_scalar(), result],
+        false => ["u32"; 5],
+    };
+    source
+        .replace("VALUE", value)
+        .replace("READ", read)
+        .replace("ELEMENT", element)
+        .replace("RESULT_OF", result_of)
+        .replace("RESULT", result)
 }
 
 /// One launch per operand, each of which writes its own part of the result.

@@ -105,17 +105,25 @@ impl Operation for Movement {
         vec![Some(of.gradient.graph().apply(inverse, &[of.gradient]))]
     }
 
+    fn reads_halves(&self, _: usize, _: &Signature) -> bool {
+        true
+    }
+
+    fn writes_halves(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, signature: &Signature, buffers: Buffers) {
         cpu::run(&Walk::new(self, signature), buffers);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::lower(&Walk::new(self, signature))
+        gpu::lower(&Walk::new(self, signature), signature)
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
         let walk = Walk::new(self, signature);
         let lanes = abilities.lanes(|| lanes::lower(&walk, abilities));
-        Variant::all(lanes, vec![], gpu::lower(&walk), abilities)
+        Variant::all(lanes, vec![], gpu::lower(&walk, signature), abilities)
     }
 }

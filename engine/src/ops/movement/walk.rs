@@ -65,7 +65,7 @@ impl Walk {
         if strides.is_empty() {
             strides.push(Stride { axis: Axis::whole(0, 1), limit: 1, stride: 1 });
         }
-        let fill = if input.dtype == DType::F32 { movement.fill.to_bits() } else { 0 };
+        let fill = if input.dtype != DType::U32 { movement.fill.to_bits() } else { 0 };
         Walk { strides, fill }
     }
 }

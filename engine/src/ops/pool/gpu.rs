@@ -1,19 +1,20 @@
 //! GPU kernels: one invocation per element of the result.
 
 use super::geometry::Geometry;
-use crate::runtime::gpu::{Binding, Launch, Lowered};
+use crate::ops::Signature;
+use crate::runtime::gpu::{Binding, Launch, Lowered, Stored};
 
 const WORKGROUP: usize = 64;
 /// Declarations that all shaders of this family share.
 const SIZES: &str = include_str!("../../../../shaders/pool/sizes.wgsl");
 
-pub fn index(g: &Geometry) -> Lowered {
-    let source = include_str!("../../../../shaders/pool/index.wgsl");
+pub fn index(g: &Geometry, signature: &Signature) -> Lowered {
+    let source = &typed(include_str!("../../../../shaders/pool/index.wgsl"), signature);
     launch(g, "max pool index", source, 1, g.output_shape())
 }
 
-pub fn take(g: &Geometry) -> Lowered {
-    let source = include_str!("../../../../shaders/pool/take.wgsl");
+pub fn take(g: &Geometry, signature: &Signature) -> Lowered {
+    let source = &typed(include_str!("../../../../shaders/pool/take.wgsl"), signature);
     launch(g, "max pool", source, 2, g.output_shape())
 }
 
@@ -22,14 +23,23 @@ pub fn put(g: &Geometry) -> Lowered {
     launch(g, "max pool gradient", source, 2, g.input_shape())
 }
 
-pub fn average(g: &Geometry) -> Lowered {
-    let source = include_str!("../../../../shaders/pool/average.wgsl");
+pub fn average(g: &Geometry, signature: &Signature) -> Lowered {
+    let source = &typed(include_str!("../../../../shaders/pool/average.wgsl"), signature);
     launch(g, "average pool", source, 1, g.output_shape())
 }
 
 pub fn average_gradient(g: &Geometry) -> Lowered {
     let source = include_str!("../../../../shaders/pool/average_gradient.wgsl");
     launch(g, "average pool gradient", source, 1, g.input_shape())
+}
+
+/// The shader for an image and a result of these types.
+fn typed(source: &str, signature: &Signature) -> String {
+    let [element, result] = [&signature.inputs[0], &signature.output].map(|ty| Stored::of(ty.dtype));
+    source
+        .replace("RESULT_OF", result.from_scalar())
+        .replace("RESULT", result.scalar())
+        .replace("ELEMENT", element.scalar())
 }
 
 fn launch(g: &Geometry, label: &'static str, source: &str, inputs: usize, result: [usize; 4]) -> Lowered {

@@ -114,12 +114,16 @@ impl Operation for PoolIndex {
         vec![None]
     }
 
+    fn reads_halves(&self, operand: usize, _: &Signature) -> bool {
+        operand == 0
+    }
+
     fn cpu(&self, signature: &Signature, buffers: Buffers) {
         cpu::index(&Geometry::new(self.window, &signature.inputs[0], &signature.output), buffers);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::index(&Geometry::new(self.window, &signature.inputs[0], &signature.output))
+        gpu::index(&Geometry::new(self.window, &signature.inputs[0], &signature.output), signature)
     }
 }
 
@@ -142,12 +146,20 @@ impl Operation for PoolTake {
         vec![Some(of.gradient.graph().apply(put, &[of.gradient, of.inputs[1]])), None]
     }
 
+    fn reads_halves(&self, operand: usize, _: &Signature) -> bool {
+        operand == 0
+    }
+
+    fn writes_halves(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, signature: &Signature, buffers: Buffers) {
         cpu::take(&Geometry::new(self.window, &signature.inputs[0], &signature.output), buffers);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::take(&Geometry::new(self.window, &signature.inputs[0], &signature.output))
+        gpu::take(&Geometry::new(self.window, &signature.inputs[0], &signature.output), signature)
     }
 }
 
@@ -194,12 +206,20 @@ impl Operation for AveragePool {
         vec![Some(of.gradient.graph().apply(transpose, &[of.gradient]))]
     }
 
+    fn reads_halves(&self, operand: usize, _: &Signature) -> bool {
+        operand == 0
+    }
+
+    fn writes_halves(&self) -> bool {
+        true
+    }
+
     fn cpu(&self, signature: &Signature, buffers: Buffers) {
         cpu::average(&Geometry::new(self.window, &signature.inputs[0], &signature.output), buffers);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::average(&Geometry::new(self.window, &signature.inputs[0], &signature.output))
+        gpu::average(&Geometry::new(self.window, &signature.inputs[0], &signature.output), signature)
     }
 }
 

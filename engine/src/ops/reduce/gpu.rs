@@ -1,13 +1,13 @@
 //! GPU kernels: one launch, or two where few results come from many elements.
 
 use super::{Extent, Kind, Reduce};
-use crate::runtime::gpu::{Binding, Launch, Lowered};
+use crate::runtime::gpu::{Binding, Launch, Lowered, Stored};
 
 const WORKGROUP: usize = 64;
 /// Longest run of elements that one invocation combines; also keeps rounding errors small.
 const PART: usize = 256;
 
-pub(super) fn lower(reduce: &Reduce, extent: Extent) -> Lowered {
+pub(super) fn lower(reduce: &Reduce, extent: Extent, stored: Stored) -> Lowered {
     let results = extent.outer * extent.inner;
     if reduce.kind == Kind::Argmax {
         let source = include_str!("../../../../shaders/reduce/argmax.wgsl");
@@ -15,7 +15,7 @@ pub(super) fn lower(reduce: &Reduce, extent: Extent) -> Lowered {
         let bindings = vec![Binding::read_input(0), Binding::write_output()];
         return Lowered::single(launch(source.into(), bindings, params, results));
     }
-    let source = stage(reduce.kind);
+    let source = stage(reduce.kind, stored);
     // Sizes of a stage: results, elements of each, elements of each part, parts, inner.
     let params = |count: usize, parts: usize| {
         let part = count.div_ceil(parts.max(1));
@@ -31,8 +31,8 @@ pub(super) fn lower(reduce: &Reduce, extent: Extent) -> Lowered {
     Lowered {
         scratch: vec![results * parts],
         launches: vec![
-            launch(source.clone(), first, params(extent.count, parts), results * parts),
-            launch(source, second, params(parts, 1), results),
+            launch(source, first, params(extent.count, parts), results * parts),
+            launch(stage(reduce.kind, Stored::Single), second, params(parts, 1), results),
         ],
     }
 }
@@ -40,17 +40,17 @@ pub(super) fn lower(reduce: &Reduce, extent: Extent) -> Lowered {
 /// Adds `slabs` runs of `length` numbers that lie one behind another in `from`, in their order.
 pub(crate) fn sum_slabs(slabs: usize, length: usize, from: Binding, to: Binding) -> Launch {
     let params = [length, slabs, slabs, 1, length].map(|size| size as u32).to_vec();
-    launch(stage(Kind::Sum), vec![from, to], params, length)
+    launch(stage(Kind::Sum, Stored::Single), vec![from, to], params, length)
 }
 
-/// The shader of one stage of a sum or a maximum.
-fn stage(kind: Kind) -> String {
+/// The shader of one stage of a sum or a maximum of what is `stored` so.
+fn stage(kind: Kind, stored: Stored) -> String {
     let template = include_str!("../../../../shaders/reduce/reduce.wgsl");
     let (neutral, combine) = match kind {
         Kind::Sum => ("0.0", "a + b"),
         _ => ("-3.40282347e+38", "max(a, b)"),
     };
-    template.replace("NEUTRAL", neutral).replace("COMBINE", combine)
+    template.replace("NEUTRAL", neutral).replace("COMBINE", combine).replace("ELEMENT", stored.scalar())
 }
 
 fn launch(source: String, bindings: Vec<Binding>, params: Vec<u32>, invocations: usize) -> Launch {

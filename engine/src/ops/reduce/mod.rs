@@ -12,7 +12,7 @@ use super::{Operation, Signature};
 use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::Lowered;
+use crate::runtime::gpu::{Lowered, Stored};
 use crate::shape::{DType, Shape, Type};
 
 /// How elements are combined.
@@ -153,6 +153,10 @@ impl Operation for Reduce {
         }
     }
 
+    fn reads_halves(&self, _: usize, _: &Signature) -> bool {
+        self.kind != Kind::Argmax
+    }
+
     fn cpu_scratch(&self, signature: &Signature) -> usize {
         cpu::scratch(self, self.extent(&signature.inputs[0].shape))
     }
@@ -162,6 +166,7 @@ impl Operation for Reduce {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::lower(self, self.extent(&signature.inputs[0].shape))
+        let stored = Stored::of(signature.inputs[0].dtype);
+        gpu::lower(self, self.extent(&signature.inputs[0].shape), stored)
     }
 }

@@ -61,6 +61,10 @@ impl Backend for GpuBackend {
         self.device.staging().read(&self.device, &[self.states[state].span()])
     }
 
+    fn stores_halves(&self) -> bool {
+        self.device.has_half_precision()
+    }
+
     fn prepare(&self, trace: &Trace) -> Result<(), EngineError> {
         if self.device.pick() == Pick::Fastest { self.device.tune(trace) } else { Ok(()) }
     }

@@ -30,7 +30,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 pub struct GpuDevice {
     shared: Arc<Shared>,
     pick: Pick,
-    half_products: bool,
+    half_precision: bool,
 }
 
 struct Shared {
@@ -121,7 +121,7 @@ impl GpuDevice {
             staging: Staging::default(),
             fault,
         };
-        Ok(GpuDevice { shared: Arc::new(shared), pick: Pick::First, half_products: false })
+        Ok(GpuDevice { shared: Arc::new(shared), pick: Pick::First, half_precision: false })
     }
 
     /// What there is to know of its adapter.
@@ -140,15 +140,23 @@ impl GpuDevice {
         GpuDevice { pick: Pick::Fastest, ..self.clone() }
     }
 
-    /// The same device, which may round the factors of convolutions and matrix products to 16-bit floats, with sums in
-    /// f32: about three decimal digits, for two to three times the speed where there are matrix units for it.
-    pub fn with_half_products(&self) -> GpuDevice {
-        GpuDevice { half_products: true, ..self.clone() }
+    /// The same device, which may round the factors of convolutions and matrix products to 16-bit floats, where it has
+    /// matrix units for them, and stores activations as such, with sums in f32: about three decimal digits. Gradients,
+    /// images, weights and states stay in f32.
+    ///
+    /// # Errors
+    /// Its shaders have no 16-bit floats.
+    pub fn with_half_precision(&self) -> Result<GpuDevice, EngineError> {
+        if self.report().f16 {
+            Ok(GpuDevice { half_precision: true, ..self.clone() })
+        } else {
+            Err(EngineError::Gpu(format!("{} has no 16-bit floats", self.report().name)))
+        }
     }
 
-    /// Whether it may round the factors of products to 16-bit floats.
-    pub fn has_half_products(&self) -> bool {
-        self.half_products
+    /// Whether it computes in half precision.
+    pub fn has_half_precision(&self) -> bool {
+        self.half_precision
     }
 
     /// Keeps compiled kernels and the choices of [`tuned`](GpuDevice::tuned) devices in `folder` from now on, and takes

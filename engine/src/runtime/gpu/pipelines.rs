@@ -15,7 +15,7 @@ use wgpu::{
 use super::device::{GpuDevice, lock};
 use super::interface::{self, Declared};
 use super::launch::{Access, Launch};
-use super::{parameters, spirv};
+use super::{parameters, spirv, stored};
 use crate::error::EngineError;
 
 const PRELUDE: &str = include_str!("../../../../shaders/lib/prelude.wgsl");
@@ -43,13 +43,11 @@ pub(super) struct Pipelines {
     cache: OnceLock<PipelineCache>,
 }
 
-/// The whole shader of `launch`. Its first lines may enable extensions, which WGSL wants before all else.
+/// The whole shader of `launch`.
 pub(super) fn full_source(launch: &Launch) -> String {
     let prelude = PRELUDE.replace("PARAM_VECTORS", &parameters::vectors(launch).to_string());
-    let enabling =
-        launch.source.lines().take_while(|line| line.starts_with("enable ")).map(|line| line.len() + 1);
-    let (enables, rest) = launch.source.split_at(enabling.sum());
-    format!("{enables}{prelude}\n{rest}")
+    let (enables, rest) = stored::split_enables(&launch.source);
+    format!("{enables}{prelude}\n{}{rest}", stored::prelude(enables))
 }
 
 fn key(launch: &Launch) -> Key {

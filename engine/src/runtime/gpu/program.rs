@@ -196,6 +196,7 @@ fn folded_grid(workgroups: usize, limit: u32) -> Option<(u32, u32)> {
 mod tests {
     use super::super::launch::Binding;
     use super::super::pace::Pace;
+    use super::super::stored::Stored;
     use super::*;
     use crate::runtime::Counters;
 
@@ -289,7 +290,7 @@ mod tests {
         let (pixels, channels) = (5, 3);
         let launch = Launch {
             label: "places",
-            source: (crate::ops::conv2d::gpu::pixels::source("x", 1, channels) + main).into(),
+            source: (crate::ops::conv2d::gpu::pixels::source("x", 1, channels, Stored::Single) + main).into(),
             bindings: vec![Binding::read_input(0), Binding::write_output()],
             params: vec![((pixels - 1) * channels) as u32, channels as u32],
             workgroups: 8,

@@ -12,7 +12,7 @@ use crate::graph::{Graph, Value};
 use crate::ops::norms::Ball;
 use crate::ops::nt_xent::Positives;
 use crate::ops::random::Random;
-use crate::optimize::optimize;
+use crate::optimize::{optimize, optimize_for};
 use crate::plan::{Plan, Step};
 use crate::runtime::gpu::Abilities;
 
@@ -22,6 +22,7 @@ const ABILITIES: [Abilities; 3] = [SOFTWARE, Abilities { int64: false, ..SOFTWAR
 const SOFTWARE: Abilities = Abilities {
     software: true,
     emulating: true,
+    has_lanes: true,
     subgroup: Some(8),
     f16: true,
     int64: true,
@@ -34,6 +35,7 @@ const SOFTWARE: Abilities = Abilities {
 const HARDWARE: Abilities = Abilities {
     software: false,
     emulating: false,
+    has_lanes: false,
     subgroup: Some(32),
     f16: true,
     int64: true,
@@ -45,7 +47,7 @@ const HARDWARE: Abilities = Abilities {
 
 /// Results of every kind of launch, with the gradients of those that have one.
 fn programs<'g>(g: &'g Graph) -> Vec<Value<'g>> {
-    [elementwise(g), reductions(g), images(g), training(g), large(g)].concat()
+    [elementwise(g), reductions(g), images(g), training(g), activations(g), large(g)].concat()
 }
 
 fn elementwise<'g>(g: &'g Graph) -> Vec<Value<'g>> {
@@ -92,6 +94,21 @@ fn training<'g>(g: &'g Graph) -> Vec<Value<'g>> {
     g.gradient(loss, &[x, first, second, gamma, beta]).expect("has a gradient")
 }
 
+/// What there are kernels for activations in half precision for.
+fn activations<'g>(g: &'g Graph) -> Vec<Value<'g>> {
+    let x = g.state("activated", [4, 16, 16, 8]);
+    let w = g.state("activating", [3, 3, 8, 8]);
+    let y = x.conv2d(w, None, 1, 1);
+    let normalised = y.batch_norm_train(g.state("scale", [8]), g.state("shift", [8]), 1e-5).y.relu();
+    let pooled = [normalised.max_pool2d(2, 1, 0), normalised.average_pool2d(2, 1, 0), normalised.flip(1)];
+    let next = |x: Value<'g>| (x.conv2d(w, None, 1, 1) + x).relu();
+    let features = pooled.map(|pooled| next(next(pooled)).global_average_pool());
+    let transposed = next(normalised).conv_transpose2d(g.state("back", [4, 4, 8, 8]), None, 2, 1, 0).relu();
+    let loss =
+        features.iter().map(|x| x.square().sum_all()).fold(transposed.square().sum_all(), |a, b| a + b);
+    g.gradient(loss, &[x, w]).expect("has a gradient")
+}
+
 /// What software drivers have kernels for where it is large, and convolutions with epilogues.
 fn large<'g>(g: &'g Graph) -> Vec<Value<'g>> {
     let x = g.state("features", [8, 16, 16, 8]);
@@ -112,14 +129,16 @@ fn sources() -> Vec<String> {
     for (index, value) in programs(&graph).into_iter().enumerate() {
         graph.output(format!("y{index}"), value);
     }
-    let trace = optimize(graph.trace().expect("traces"));
-    let plan = Plan::new(&trace, |_, _| vec![]);
     let variants = |step: &Step| {
-        let of = |abilities| step.op.operation().gpu_variants(&step.signature, abilities);
+        let of = |abilities| step.op.gpu_variants(&step.signature, abilities);
         ABILITIES.iter().flat_map(of).collect::<Vec<_>>()
     };
-    let launches = plan.steps.iter().flat_map(variants).flat_map(|variant| variant.lowered.launches);
-    launches.map(|launch| full_source(&launch)).collect()
+    let precisions = [false, true].map(|halves| {
+        let plan = Plan::new(&optimize_for(graph.trace().expect("traces"), halves), |_, _| vec![]);
+        let launches = plan.steps.iter().flat_map(variants).flat_map(|variant| variant.lowered.launches);
+        launches.map(|launch| full_source(&launch)).collect::<Vec<_>>()
+    });
+    precisions.concat()
 }
 
 /// What variants may use beyond plain WGSL.
@@ -158,7 +177,7 @@ fn sizes_and_numbers_share_shaders() {
         graph.output(format!("scaled {width}"), x * number + 1.0);
     }
     let plan = Plan::new(&optimize(graph.trace().expect("traces")), |_, _| vec![]);
-    let likely = |step: &Step| step.op.operation().gpu_variants(&step.signature, &SOFTWARE).swap_remove(0);
+    let likely = |step: &Step| step.op.gpu_variants(&step.signature, &SOFTWARE).swap_remove(0);
     let launches: Vec<_> =
         plan.steps.iter().map(likely).flat_map(|variant| variant.lowered.launches).collect();
     for label in ["conv2d", "elementwise"] {

@@ -16,9 +16,10 @@ use crate::error::EngineError;
 use crate::graph::{Graph, Node, NodeId, State, StateId, Trace};
 use crate::ops::random::Random;
 use crate::ops::{Op, Signature};
+use crate::optimize::optimize;
 use crate::plan::{Plan, Step};
 use crate::runtime::{Device, Program, Session};
-use crate::shape::{DType, Shape, Type};
+use crate::shape::{DType, Type};
 
 /// Time for the measurements of one program.
 const BUDGET: Duration = Duration::from_secs(3);
@@ -72,7 +73,7 @@ fn contests(device: &GpuDevice, trace: &Trace) -> Vec<Contest> {
     let abilities = Abilities::of(device);
     let mut found: BTreeMap<Subject, (usize, Contest)> = BTreeMap::new();
     for Step { op, signature, .. } in Plan::new(trace, |_, _| vec![]).steps {
-        let variants = op.operation().gpu_variants(&signature, &abilities);
+        let variants = op.gpu_variants(&signature, &abilities);
         if variants.iter().filter(|variant| variant.contends).count() < 2 {
             continue;
         }
@@ -103,7 +104,7 @@ fn compile(device: &GpuDevice, contests: &[Contest]) -> Result<(), EngineError> 
 fn fastest(device: &GpuDevice, contest: &Contest, deadline: Instant) -> &'static str {
     let contenders: Vec<_> =
         contest.variants.iter().filter(|variant| variant.contends).map(|variant| variant.name).collect();
-    let tolerance = if device.has_half_products() { HALF_TOLERANCE } else { TOLERANCE };
+    let tolerance = if device.has_half_precision() { HALF_TOLERANCE } else { TOLERANCE };
     race(&contenders, tolerance, deadline, |variant| {
         let outcome = Trial::new(device, contest, variant).and_then(Trial::outcome);
         outcome
@@ -152,8 +153,8 @@ fn race<E>(
 struct Trial {
     session: Session,
     program: Program,
-    shape: Shape,
-    elements: usize,
+    /// Of the result.
+    ty: Type,
     clock: bool,
 }
 
@@ -161,13 +162,11 @@ impl Trial {
     fn new(device: &GpuDevice, contest: &Contest, variant: &'static str) -> Result<Trial, EngineError> {
         let mut session = Session::new(&Device::Gpu(device.preferring(variant)));
         let program = session.compile_trace(&alone(&contest.op, &contest.signature))?;
-        let fill = operands(&contest.signature)?;
-        let fill = session.compile(&fill)?;
+        let fill = session.compile_trace(&operands(&contest.signature)?)?;
         session.run(&fill, 1)?;
         session.run(&program, 1)?;
-        let shape = contest.signature.output.shape.clone();
-        let elements = shape.elements();
-        Ok(Trial { session, program, shape, elements, clock: device.report().timestamps })
+        let ty = contest.signature.output.clone();
+        Ok(Trial { session, program, ty, clock: device.report().timestamps })
     }
 
     /// The result, and the seconds of the fastest run by the device's clock or, where it has none, by the host's.
@@ -195,13 +194,18 @@ impl Trial {
     /// The result or, where it is long, sums of its elements with random signs: an error of the result is as large a
     /// part of them, and reading all of it back would take longer than all runs.
     fn digest(&mut self) -> Result<Vec<f32>, EngineError> {
-        let rows = self.elements.div_ceil(DIGESTED);
-        if rows == 1 {
+        let elements = self.ty.shape.elements();
+        let rows = elements.div_ceil(DIGESTED);
+        let is_half = self.ty.dtype == DType::F16;
+        if rows == 1 && !is_half {
             return self.session.read(RESULT);
         }
         let g = Graph::new();
-        let result = g.state(RESULT, self.shape.clone()).reshape([self.elements]);
-        let whole = result.pad(&[(0, rows * DIGESTED - self.elements)]).reshape([rows, DIGESTED]);
+        let result = g.state_of(RESULT.into(), self.ty.clone());
+        // Only some operations read halves.
+        let numbers = if is_half { result * 1.0 } else { result };
+        let padding = rows * DIGESTED - elements;
+        let whole = numbers.reshape([elements]).pad(&[(0, padding)]).reshape([rows, DIGESTED]);
         let signs = (Random::new(&g, "signs").uniform([rows, DIGESTED]) - 0.5).sign();
         g.output(DIGEST, (whole * signs).sum(&[0]));
         let program = self.session.compile(&g)?;
@@ -225,27 +229,38 @@ fn alone(op: &Op, signature: &Signature) -> Trace {
         signature.inputs.iter().enumerate().map(|(index, ty)| state(operand(index), ty)).collect();
     let result = state(RESULT.into(), &signature.output);
     for (state, ty) in operands.iter().zip(&signature.inputs) {
-        trace.nodes.push(Node { op: Op::State(*state), inputs: vec![], ty: ty.clone() });
+        let op = Op::State(*state);
+        trace.nodes.push(Node { op, inputs: vec![], ty: ty.clone(), is_gradient: false });
     }
     let inputs = (0..operands.len()).map(NodeId).collect();
-    trace.nodes.push(Node { op: op.clone(), inputs, ty: signature.output.clone() });
+    let (op, ty) = (op.clone(), signature.output.clone());
+    trace.nodes.push(Node { op, inputs, ty, is_gradient: false });
     trace.assigns.push((result, NodeId(trace.nodes.len() - 1)));
     trace
 }
 
 /// A program that fills the operands with numbers from [-1, 1) and with bits. Integers stay 0.
-fn operands(signature: &Signature) -> Result<Graph, EngineError> {
+fn operands(signature: &Signature) -> Result<Trace, EngineError> {
     let g = Graph::new();
     let random = Random::new(&g, "random");
     let drawn = |ty: &Type| random.uniform(ty.shape.clone());
     for (index, ty) in signature.inputs.iter().enumerate() {
         match ty.dtype {
-            DType::F32 => g.output(operand(index), drawn(ty) * 2.0 - 1.0),
+            DType::F32 | DType::F16 => g.output(operand(index), drawn(ty) * 2.0 - 1.0),
             DType::Bit => g.output(operand(index), drawn(ty).exceeds(0.5)),
             DType::U32 => {}
         }
     }
-    Ok(g)
+    // Values of a graph are in single precision, but what computes one can store it in half.
+    let mut trace = optimize(g.trace()?);
+    let halves = (0..).zip(&signature.inputs).filter(|(_, ty)| ty.dtype == DType::F16);
+    for (name, ty) in halves.map(|(index, ty)| (operand(index), ty)) {
+        let state = trace.states.iter().position(|state| state.name == name).expect("it is an output");
+        let (_, node) = trace.assigns.iter().find(|(of, _)| of.0 == state).expect("outputs are assigned");
+        trace.nodes[node.0].ty = ty.clone();
+        trace.states[state].ty = ty.clone();
+    }
+    Ok(trace)
 }
 
 fn normalised_error(found: &[f32], expected: &[f32]) -> f64 {
@@ -318,7 +333,7 @@ mod tests {
         device.tune(&trace).expect("measures");
         assert_eq!(contests(&device, &trace).len(), 0, "everything is chosen");
         for Step { op, signature, .. } in Plan::new(&trace, |_, _| vec![]).steps {
-            let variants = op.operation().gpu_variants(&signature, &abilities);
+            let variants = op.gpu_variants(&signature, &abilities);
             if variants.iter().filter(|variant| variant.contends).count() > 1 {
                 let chosen = device.choices().get(&Subject::new(op.operation().name(), &variants));
                 let chosen = chosen.expect("is chosen");

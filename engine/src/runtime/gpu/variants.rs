@@ -7,7 +7,7 @@ use super::launch::Lowered;
 use crate::error::EngineError;
 use crate::graph::Graph;
 use crate::ops::{Op, Signature, blocks};
-use crate::optimize::optimize;
+use crate::optimize::optimize_for;
 use crate::plan::{Plan, Step};
 
 /// One way to run an operation.
@@ -81,6 +81,8 @@ pub struct Abilities {
     pub software: bool,
     /// Whether a software driver is to run kernels of hardware, too. They never win there; tests ask for them by name.
     pub emulating: bool,
+    /// Whether a workgroup of 8 is one vector of a CPU.
+    pub has_lanes: bool,
     /// Invocations in every subgroup, where that is one number and shaders may exchange values within it.
     pub subgroup: Option<u32>,
     /// Shaders may compute with 16-bit floats and store them.
@@ -98,25 +100,27 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// What `make` makes for software drivers on which a workgroup of 8 is one vector of a CPU, whose lanes exchange
-    /// values for next to nothing; None on other adapters.
+    /// What `make` makes for software drivers that have lanes, which exchange values for next to nothing; None on other
+    /// adapters.
     pub fn lanes(&self, make: impl FnOnce() -> Option<Lowered>) -> Option<Lowered> {
-        let has_lanes = self.software && self.subgroup == Some(8);
-        if has_lanes { make() } else { None }
+        if self.has_lanes { make() } else { None }
     }
 
     /// What a device can do.
     pub(super) fn of(device: &GpuDevice) -> Self {
         let report = device.report();
         let (low, high) = report.subgroup_sizes;
+        let subgroup = (report.subgroups && low == high).then_some(low);
+        let software = report.kind == AdapterKind::Software;
         Abilities {
-            software: report.kind == AdapterKind::Software,
+            software,
             emulating: matches!(device.pick(), Pick::Named(_)),
-            subgroup: (report.subgroups && low == high).then_some(low),
+            has_lanes: software && subgroup == Some(8),
+            subgroup,
             f16: report.f16,
             int64: report.int64,
             cooperative_matrix: report.cooperative_matrix,
-            half_products: device.has_half_products(),
+            half_products: device.has_half_precision(),
             workgroup_bytes: report.max_workgroup_bytes,
             workgroup_invocations: report.max_workgroup_invocations,
         }
@@ -129,9 +133,9 @@ impl GpuDevice {
     /// # Errors
     /// The first error met while tracing.
     pub fn variants(&self, graph: &Graph) -> Result<Vec<&'static str>, EngineError> {
-        let plan = Plan::new(&optimize(graph.trace()?), |_, _| vec![]);
+        let plan = Plan::new(&optimize_for(graph.trace()?, self.has_half_precision()), |_, _| vec![]);
         let abilities = Abilities { emulating: true, ..Abilities::of(self) };
-        let of = |step: &Step| step.op.operation().gpu_variants(&step.signature, &abilities);
+        let of = |step: &Step| step.op.gpu_variants(&step.signature, &abilities);
         let mut names: Vec<_> = plan.steps.iter().flat_map(of).map(|variant| variant.name).collect();
         names.sort_unstable();
         names.dedup();
@@ -140,7 +144,7 @@ impl GpuDevice {
 
     /// What `op` launches on this device.
     pub(super) fn lower(&self, op: &Op, signature: &Signature) -> Lowered {
-        let mut variants = op.operation().gpu_variants(signature, &Abilities::of(self));
+        let mut variants = op.gpu_variants(signature, &Abilities::of(self));
         let picked = match self.pick() {
             // Most operations have one, whose sources need not be hashed.
             _ if variants.len() == 1 => None,

@@ -4,7 +4,7 @@ use super::super::fused::Epilogue;
 use super::correlation::{Correlation, signed};
 use super::{Geometry, pixels};
 use crate::ops::blocks::{Cut, Places, Product, Vectors, section};
-use crate::runtime::gpu::{Binding, Launch};
+use crate::runtime::gpu::{Binding, Launch, Stored};
 
 /// What the product of a phase multiplies.
 pub fn product(correlation: &Correlation) -> Product {
@@ -17,6 +17,7 @@ pub fn product(correlation: &Correlation) -> Product {
         length: taps * sources.next_multiple_of(4),
         vectors: [Vectors::Along, weights(correlation).0],
         factors: [[n * height * width, sources], weights(correlation).1],
+        stored: [correlation.stored[0], Stored::Single],
         products: correlation.phases(),
         split: None,
     }
@@ -36,7 +37,7 @@ fn weights(correlation: &Correlation) -> (Vectors, [usize; 2], &'static str) {
 
 /// The launch that makes a pass and what follows it in blocks of that kind.
 pub fn correlation(correlation: &Correlation, epilogue: Option<&Epilogue>, cut: &Cut, to: Binding) -> Launch {
-    let Correlation { label, n, kernel, source, destination, direction, .. } = *correlation;
+    let Correlation { label, n, kernel, source, destination, direction, stored, .. } = *correlation;
     let [rows, columns] = &correlation.axes;
     let (_, _, name) = weights(correlation);
     let file = include_str!("../../../../../shaders/conv2d/blocks.wgsl");
@@ -49,7 +50,7 @@ pub fn correlation(correlation: &Correlation, epilogue: Option<&Epilogue>, cut: 
         declarations: &section(file, "")
             .replace("//SOURCE", &x)
             .replace("//WEIGHTS", &w)
-            .replace("//DESTINATION", &pixels::destination("d", 3, destination[2], epilogue, 4)),
+            .replace("//DESTINATION", &pixels::destination("d", 3, destination[2], stored[1], epilogue, 4)),
         place: &section(file, "place").replace("//PLACE_WEIGHTS", weights("place")),
         fetch: &section(file, "fetch").replace("//FETCH_WEIGHTS", weights("fetch")),
         store: section(file, "store"),
@@ -73,7 +74,7 @@ pub fn correlation(correlation: &Correlation, epilogue: Option<&Epilogue>, cut: 
 
 /// What the gradient of the weights multiplies: its rows are the taps with their input channels, in whole
 /// vectors, its columns the output channels, and it sums over output pixels.
-pub fn weight_product(g: &Geometry) -> Product {
+pub fn weight_product(g: &Geometry, stored: [Stored; 2]) -> Product {
     Product {
         rows: g.kernel_h * g.kernel_w * g.in_channels.next_multiple_of(4),
         columns: g.out_channels,
@@ -83,6 +84,7 @@ pub fn weight_product(g: &Geometry) -> Product {
             [g.n * g.height * g.width, g.in_channels],
             [g.n * g.out_height() * g.out_width(), g.out_channels],
         ],
+        stored,
         products: 1,
         split: Some(g.weight_len()),
     }
@@ -97,7 +99,7 @@ pub fn weight_gradient(g: &Geometry, cut: &Cut, to: Binding) -> Launch {
         declarations: &section(file, "")
             .replace("//INPUT", &x)
             .replace("//GRADIENT", &dy)
-            .replace("//DESTINATION", &pixels::destination("d", 3, outputs, None, 4)),
+            .replace("//DESTINATION", &pixels::destination("d", 3, outputs, Stored::Single, None, 4)),
         place: section(file, "place"),
         fetch: section(file, "fetch"),
         store: section(file, "store"),

@@ -12,6 +12,8 @@
 //! `(i + padding) % stride = f` meet only the taps f, f + stride, ...
 
 use super::{Geometry, Pass};
+use crate::ops::Signature;
+use crate::runtime::gpu::Stored;
 
 /// An axis of a correlation.
 pub struct Axis {
@@ -60,10 +62,13 @@ pub struct Correlation {
     pub direction: isize,
     /// Words of the weights from one channel of the source to the next, and likewise of the destination.
     pub weight_steps: [usize; 2],
+    /// How the source and the destination are.
+    pub stored: [Stored; 2],
 }
 
 impl Correlation {
-    pub fn new(pass: Pass, g: &Geometry) -> Self {
+    pub fn new(pass: Pass, g: &Geometry, signature: &Signature) -> Self {
+        let stored = [&signature.inputs[0], &signature.output].map(|ty| Stored::of(ty.dtype));
         let (n, kernel) = (g.n, [g.kernel_h, g.kernel_w]);
         let input = [g.height, g.width, g.in_channels];
         let output = [g.out_height(), g.out_width(), g.out_channels];
@@ -80,6 +85,7 @@ impl Correlation {
                 destination: output,
                 direction: 1,
                 weight_steps: [g.out_channels, 1],
+                stored,
             },
             Pass::InputGradient => Correlation {
                 label: "conv2d input gradient",
@@ -93,6 +99,7 @@ impl Correlation {
                 destination: input,
                 direction: -1,
                 weight_steps: [1, g.out_channels],
+                stored,
             },
         }
     }
@@ -111,6 +118,7 @@ impl Correlation {
             destination: [1, m, n],
             direction: 1,
             weight_steps,
+            stored: [Stored::Single; 2],
         }
     }
 

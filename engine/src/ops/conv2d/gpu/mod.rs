@@ -11,7 +11,7 @@ mod portable;
 use super::Geometry;
 use super::fused::Epilogue;
 use crate::ops::blocks::{Cut, variants};
-use crate::runtime::gpu::{Abilities, Lowered, Variant};
+use crate::runtime::gpu::{Abilities, Lowered, Stored, Variant};
 pub(crate) use correlation::Correlation;
 
 /// Which of the two passes that make pixels.
@@ -24,33 +24,31 @@ pub enum Pass {
 }
 
 /// The pass on any adapter. Operands are the source, the weights and then those of `epilogue`.
-pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
-    portable::correlation(pass, g, epilogue)
+pub fn correlation(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Lowered {
+    portable::correlation(correlation, epilogue)
 }
 
 /// All ways to run the pass, the likely best first.
 pub fn correlation_variants(
-    pass: Pass,
-    g: &Geometry,
+    correlation: &Correlation,
     epilogue: Option<&Epilogue>,
     abilities: &Abilities,
 ) -> Vec<Variant> {
-    let correlation = Correlation::new(pass, g);
-    let lanes = abilities.lanes(|| Some(lanes::correlate(&correlation, epilogue, abilities)));
-    let launch = |cut: &Cut, to| blocks::correlation(&correlation, epilogue, cut, to);
-    let blocks = variants(blocks::product(&correlation), abilities, launch);
-    Variant::all(lanes, blocks, portable::correlation(pass, g, epilogue), abilities)
+    let lanes = abilities.lanes(|| Some(lanes::correlate(correlation, epilogue, abilities)));
+    let launch = |cut: &Cut, to| blocks::correlation(correlation, epilogue, cut, to);
+    let blocks = variants(blocks::product(correlation), abilities, launch);
+    Variant::all(lanes, blocks, portable::correlation(correlation, epilogue), abilities)
 }
 
-/// The gradient of the weights on any adapter.
-pub fn weight_gradient(g: &Geometry) -> Lowered {
-    portable::weight_gradient(g)
+/// The gradient of the weights on any adapter, from images and gradients that are `stored` so.
+pub fn weight_gradient(g: &Geometry, stored: [Stored; 2]) -> Lowered {
+    portable::weight_gradient(g, stored)
 }
 
 /// All ways to make the gradient of the weights, the likely best first.
-pub fn weight_gradient_variants(g: &Geometry, abilities: &Abilities) -> Vec<Variant> {
+pub fn weight_gradient_variants(g: &Geometry, stored: [Stored; 2], abilities: &Abilities) -> Vec<Variant> {
     let lanes = abilities.lanes(|| Some(lanes_weights::weight_gradient(g, abilities)));
     let launch = |cut: &Cut, to| blocks::weight_gradient(g, cut, to);
-    let blocks = variants(blocks::weight_product(g), abilities, launch);
-    Variant::all(lanes, blocks, weight_gradient(g), abilities)
+    let blocks = variants(blocks::weight_product(g, stored), abilities, launch);
+    Variant::all(lanes, blocks, weight_gradient(g, stored), abilities)
 }

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use super::super::fused::{Epilogue, Operand};
 use crate::ops::bits;
 use crate::ops::elementwise::gpu::{literal, statements};
-use crate::runtime::gpu::{Abilities, Binding, Slot, Vectors};
+use crate::runtime::gpu::{Abilities, Binding, Slot, Stored, Vectors};
 
 /// Declares the pixels `name` at `binding`, with the functions that read four channels of them at a time: as
 /// vectors where the number of channels allows it.
-pub fn source(name: &str, binding: usize, channels: usize) -> String {
+pub fn source(name: &str, binding: usize, channels: usize, stored: Stored) -> String {
     let (load, _) = file(channels);
-    fill(load, name, binding, "read")
+    fill(load, name, binding, "read", stored)
 }
 
 /// Declares the pixels `name` at `binding`, with the functions that read and write four channels of them at a
@@ -21,6 +21,7 @@ pub fn destination(
     name: &str,
     binding: usize,
     channels: usize,
+    stored: Stored,
     epilogue: Option<&Epilogue>,
     first_operand: usize,
 ) -> String {
@@ -29,11 +30,12 @@ pub fn destination(
         match operand {
             Operand::Scalar => scalar(&name, binding),
             Operand::Bits => bits::declare(&name, binding),
-            Operand::Channels | Operand::Pixels => source(&name, binding, channels),
+            Operand::Channels => source(&name, binding, channels, Stored::Single),
+            Operand::Pixels(stored) => source(&name, binding, channels, stored),
         }
     };
     let finish = epilogue.map(|epilogue| finish(epilogue, declare));
-    written(file(channels), name, binding, finish)
+    written(file(channels), name, binding, stored, finish)
 }
 
 /// The same for kernels of software drivers, and what they bind from `binding` on: the pixels, then the operands.
@@ -48,7 +50,7 @@ pub fn destination_of_lanes(
     let mut bindings = vec![Binding::write_output()];
     if !channels.is_multiple_of(4) {
         bindings.extend(self::operands(epilogue));
-        return (destination(name, binding, channels, epilogue, binding + 1), bindings);
+        return (destination(name, binding, channels, Stored::Single, epilogue, binding + 1), bindings);
     }
     let file = split(include_str!("../../../../../shaders/conv2d/vectors4.wgsl"));
     let seen = |(index, &operand): (usize, &Operand)| match operand {
@@ -56,7 +58,7 @@ pub fn destination_of_lanes(
         Operand::Channels => {
             Some(Vectors::uniform_if_small(Slot::Input(FIRST_OPERAND + index), channels, abilities))
         }
-        Operand::Pixels => Some(Vectors::input(FIRST_OPERAND + index, abilities)),
+        Operand::Pixels(_) => Some(Vectors::input(FIRST_OPERAND + index, abilities)),
     };
     let seen: Vec<Option<Vectors>> = operands.iter().enumerate().map(seen).collect();
     let numbered = seen.iter().enumerate();
@@ -67,7 +69,8 @@ pub fn destination_of_lanes(
         let (name, binding) = (format!("e{index}"), binding + 1 + index);
         match &seen[index] {
             Some(vectors) => {
-                vectors.declare(&format!("{name}_vectors"), binding) + &fill(file.0, &name, binding, "")
+                vectors.declare(&format!("{name}_vectors"), binding)
+                    + &fill(file.0, &name, binding, "", Stored::Single)
             }
             None if operand == Operand::Bits => bits::declare(&name, binding),
             None => scalar(&name, binding),
@@ -75,7 +78,7 @@ pub fn destination_of_lanes(
     };
     let finish = epilogue.map(|epilogue| finish(epilogue, declare));
     let vectors = Vectors::output(abilities).declare(&format!("{name}_vectors"), binding);
-    (vectors + &written(file, name, binding, finish), bindings)
+    (vectors + &written(file, name, binding, Stored::Single, finish), bindings)
 }
 
 fn scalar(name: &str, binding: usize) -> String {
@@ -83,9 +86,16 @@ fn scalar(name: &str, binding: usize) -> String {
 }
 
 /// The functions of `file` that read and write, where what is written passes through `finish`.
-fn written((load, store): (&str, &str), name: &str, binding: usize, finish: Option<String>) -> String {
-    let stored = if finish.is_some() { "finish(values, pixel, c, channels)" } else { "values" };
-    let pixels = fill(&format!("{load}{}", store.replace("STORED", stored)), name, binding, "read_write");
+fn written(
+    (load, store): (&str, &str),
+    name: &str,
+    binding: usize,
+    stored: Stored,
+    finish: Option<String>,
+) -> String {
+    let values = if finish.is_some() { "finish(values, pixel, c, channels)" } else { "values" };
+    let text = format!("{load}{}", store.replace("STORED", values));
+    let pixels = fill(&text, name, binding, "read_write", stored);
     finish.unwrap_or_default() + &pixels
 }
 
@@ -110,8 +120,13 @@ fn split(file: &'static str) -> (&'static str, &'static str) {
     file.split_once("//STORE\n").expect("all files have this line")
 }
 
-fn fill(template: &str, name: &str, binding: usize, access: &str) -> String {
-    template.replace("NAME", name).replace("BINDING", &binding.to_string()).replace("ACCESS", access)
+fn fill(template: &str, name: &str, binding: usize, access: &str, stored: Stored) -> String {
+    template
+        .replace("NAME", name)
+        .replace("BINDING", &binding.to_string())
+        .replace("ACCESS", access)
+        .replace("ELEMENTS_OF", stored.from_vector())
+        .replace("ELEMENT", stored.scalar())
 }
 
 /// `finish(values, pixel, c, channels)`: what the epilogue makes of four channels from c on. Operands are declared by
@@ -129,7 +144,7 @@ fn finish(epilogue: &Epilogue, declare: impl Fn(usize, Operand) -> String) -> St
             Operand::Scalar => format!("vec4(e{index}[0])"),
             Operand::Channels => format!("load_e{index}(0u, c, channels)"),
             Operand::Bits => format!("truths_e{index}(pixel * channels + min(c, channels - 4u))"),
-            Operand::Pixels => format!("load_e{index}(pixel * stride_e{index}(channels), c, channels)"),
+            Operand::Pixels(_) => format!("load_e{index}(pixel * stride_e{index}(channels), c, channels)"),
         },
     };
     text += &statements(epilogue.code, "vec4<f32>", input, literal);

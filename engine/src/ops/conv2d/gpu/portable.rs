@@ -2,9 +2,9 @@
 
 use super::super::fused::Epilogue;
 use super::correlation::{Correlation, signed};
-use super::{Geometry, Pass, pixels};
+use super::{Geometry, pixels};
 use crate::ops::reduce;
-use crate::runtime::gpu::{Binding, Launch, Lowered, unroll};
+use crate::runtime::gpu::{Binding, Launch, Lowered, Stored, unroll};
 
 const WORKGROUP: usize = 64;
 /// Pixels of a tile of the forward pass and the input gradient.
@@ -17,20 +17,19 @@ const INVOCATIONS: usize = 32 * 1024;
 const PARTS: usize = 64;
 
 /// The pass, which weights without whole rows of vectors and those of the input gradient reach packed.
-pub fn correlation(pass: Pass, g: &Geometry, epilogue: Option<&Epilogue>) -> Lowered {
-    let correlation = Correlation::new(pass, g);
-    if correlation.swapped() || !g.out_channels.is_multiple_of(4) {
+pub fn correlation(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Lowered {
+    if correlation.swapped() || !correlation.destination[2].is_multiple_of(4) {
         let row = correlation.destination[2].next_multiple_of(4);
-        let (pack, elements) = packed_weights(&correlation, row);
-        let launch = correlate(&correlation, Binding::read_scratch(0), epilogue);
+        let (pack, elements) = packed_weights(correlation, row);
+        let launch = correlate(correlation, Binding::read_scratch(0), epilogue);
         Lowered { scratch: vec![elements], launches: vec![pack, launch] }
     } else {
-        Lowered::single(correlate(&correlation, Binding::read_input(1), epilogue))
+        Lowered::single(correlate(correlation, Binding::read_input(1), epilogue))
     }
 }
 
 fn correlate(correlation: &Correlation, weights: Binding, epilogue: Option<&Epilogue>) -> Launch {
-    let Correlation { n, kernel, source, destination, direction, .. } = *correlation;
+    let Correlation { n, kernel, source, destination, direction, stored, .. } = *correlation;
     let [rows, columns] = &correlation.axes;
     let blocks = destination[2].div_ceil(CHANNELS);
     let row_of_w = destination[2].div_ceil(4);
@@ -48,8 +47,8 @@ fn correlate(correlation: &Correlation, weights: Binding, epilogue: Option<&Epil
         [signed(direction), row_of_w, 0, 0],
     ];
     let template = include_str!("../../../../../shaders/conv2d/correlation.wgsl")
-        .replace("//SOURCE", &pixels::source("x", 1, source[2]))
-        .replace("//DESTINATION", &pixels::destination("d", 3, destination[2], epilogue, 4));
+        .replace("//SOURCE", &pixels::source("x", 1, source[2], stored[0]))
+        .replace("//DESTINATION", &pixels::destination("d", 3, destination[2], stored[1], epilogue, 4));
     let groups = (n * rows.grid * columns.grid).div_ceil(PIXELS);
     let mut bindings = vec![Binding::read_input(0), weights, Binding::write_output()];
     bindings.extend(pixels::operands(epilogue));
@@ -73,7 +72,7 @@ fn packed_weights(correlation: &Correlation, row: usize) -> (Launch, usize) {
     (pack, elements)
 }
 
-pub fn weight_gradient(g: &Geometry) -> Lowered {
+pub fn weight_gradient(g: &Geometry, stored: [Stored; 2]) -> Lowered {
     let (inputs, outputs) = (g.in_channels, g.out_channels);
     let (input_blocks, output_blocks) = (inputs.div_ceil(CHANNELS), outputs.div_ceil(CHANNELS));
     let tiles = g.kernel_h * g.kernel_w * input_blocks * output_blocks;
@@ -88,8 +87,8 @@ pub fn weight_gradient(g: &Geometry) -> Lowered {
         [g.pad_w, 0, 0, 0],
     ];
     let template = include_str!("../../../../../shaders/conv2d/weight_gradient.wgsl")
-        .replace("//INPUT", &pixels::source("x", 1, inputs))
-        .replace("//GRADIENT", &pixels::source("dy", 2, outputs));
+        .replace("//INPUT", &pixels::source("x", 1, inputs, stored[0]))
+        .replace("//GRADIENT", &pixels::source("dy", 2, outputs, stored[1]));
     let sum = |result| {
         let bindings = vec![Binding::read_input(0), Binding::read_input(1), result];
         launch("conv2d weight gradient", &template, bindings, params.concat(), tiles * parts)
