@@ -8,5 +8,6 @@ mod contrastive;
 mod foreign;
 #[path = "../golden/reader.rs"]
 mod golden;
+mod half;
 mod optimized;
 mod rotation;
