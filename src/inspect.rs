@@ -56,6 +56,8 @@ pub enum Contents {
     Classifier {
         /// Its architecture.
         net: String,
+        /// Another that it may be as well, if the file does not say which.
+        twin: Option<String>,
         /// Classes.
         classes: usize,
         /// How many numbers were learned, if the shapes fit.
@@ -168,9 +170,11 @@ impl Contents {
     /// `said` is what the file says beside the net: its normalisation and its recipe.
     fn classifier(classifier: &Classifier, said: Option<(Normalization, String)>, weights: &Weights) -> Self {
         let specifications = classifier_specifications(classifier);
+        let twin = if said.is_none() { classifier.architecture.twin() } else { None };
         let (normalization, recipe) = said.unzip();
         Contents::Classifier {
             net: classifier.architecture.to_string(),
+            twin: twin.map(|twin| twin.to_string()),
             classes: classifier.classes,
             parameters: parameters(weights, &specifications),
             normalization: normalization.map(|normalization| normalization.to_string()),
@@ -221,7 +225,10 @@ mod tests {
     #[test]
     fn a_foreign_checkpoint_is_recognised_by_names_and_shapes() {
         // The tensors of a shallow net are all in a deep one, so depth must be counted.
-        for name in ["resnet20", "resnet56", "resnet8x4", "wrn-10-2", "wrn-16-1"] {
+        let without_twin =
+            ["resnet20", "resnet56", "resnet8x4", "wrn-10-2", "wrn-16-1"].map(|name| (name, None));
+        let twins = [("preact-resnet18x4", Some("preact-resnet18x4-plain".to_owned()))];
+        for (name, twin) in without_twin.into_iter().chain(twins) {
             let mut weights = weights(&net(name));
             let one = unperturb_nets::Tensor { shape: vec![1], data: vec![f32::NAN] };
             weights.tensors.insert("extra".into(), one);
@@ -230,6 +237,7 @@ mod tests {
                 foreign(weights),
                 Contents::Classifier {
                     net: name.into(),
+                    twin,
                     classes: 7,
                     parameters: Some(parameters),
                     normalization: None,

@@ -117,6 +117,16 @@ impl Architecture {
         }
     }
 
+    /// Another net whose tensors have the same names and shapes, which nobody can tell from this one by them.
+    pub fn twin(self) -> Option<Self> {
+        match self {
+            Self::ResNet { form, depth, width } => {
+                Some(Self::ResNet { form: form.plain_twin()?, depth, width })
+            }
+            Self::WideResNet { .. } => None,
+        }
+    }
+
     /// The same family with another width, in channels of the first stage or as a widening factor.
     ///
     /// # Errors
@@ -142,6 +152,8 @@ fn affixes(form: Form) -> (&'static str, &'static str) {
         Form::ImageNet => ("resnet", "-imagenet"),
         Form::PreActivated => ("preact-resnet", ""),
         Form::PreActivatedNormalised => ("preact-resnet", "-normalised"),
+        Form::PlainPreActivated => ("preact-resnet", "-plain"),
+        Form::PlainPreActivatedNormalised => ("preact-resnet", "-plain-normalised"),
     }
 }
 
@@ -225,6 +237,8 @@ mod tests {
             "resnet50x8-imagenet",
             "preact-resnet18",
             "preact-resnet18x4-normalised",
+            "preact-resnet18-plain",
+            "preact-resnet18x4-plain-normalised",
             "wrn-10-2",
             "wrn-28-10",
         ] {

@@ -9,7 +9,8 @@ pub enum NetError {
     #[error(
         "there is no net '{0}'; known are resnet20, resnet32, resnet44, resnet56 (with -projection behind them for \
          convolved shortcuts), resnet18, resnet34, resnet50 (with -imagenet behind them for torchvision's), \
-         preact-resnet18 (with -normalised behind it for a last batch norm) and wrn-DEPTH-WIDTH with a depth of 6n+4"
+         preact-resnet18 (with -plain behind it for shortcuts that read the plain input, and -normalised for a last batch \
+         norm) and wrn-DEPTH-WIDTH with a depth of 6n+4"
     )]
     UnknownNet(String),
     /// A checkpoint lacks a tensor.

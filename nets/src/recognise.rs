@@ -74,7 +74,8 @@ impl fmt::Display for Known {
     }
 }
 
-/// The net whose tensors these are. Of several that they are enough for, the one that leaves the fewest unused.
+/// The net whose tensors these are. Of several that they are enough for, the one that leaves the fewest unused; of two that
+/// they cannot tell apart, the one that has an [`Architecture::twin`].
 pub fn recognise(weights: &Weights) -> Option<Known> {
     let sizes = Sizes { weights, within: "" };
     let backbone = Sizes { weights, within: "backbone." };
@@ -126,7 +127,8 @@ impl Sizes<'_> {
             _ => 0,
         };
         let width = self.of("layer1.0.conv1.weight", 0);
-        let resnets = Form::ALL.into_iter().filter_map(move |form| {
+        let forms = Form::ALL.into_iter().filter(|form| !form.has_plain_shortcuts());
+        let resnets = forms.filter_map(move |form| {
             form.blocks(depth)?;
             Some(Architecture::ResNet { form, depth, width: width? })
         });

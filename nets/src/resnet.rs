@@ -8,6 +8,10 @@
 //! | ImageNet | He et al. 2016, section 4.1; torchvision | `downsample.0`, `downsample.1` | `fc` |
 //! | pre-activated | He et al. 2016 (Identity Mappings); `kuangliu/pytorch-cifar` | `shortcut.0` | `linear` |
 //! | pre-activated, normalised | the same with a last batch norm `bn`; Rice et al. 2020 | `shortcut.0` | `linear` |
+//! | pre-activated, plain | shortcuts to another size read what comes in, not normalised; Wong et al. 2020 | `shortcut.0` | `linear` |
+//! | pre-activated, plain, normalised | the same with a last batch norm `bn`; Andriushchenko et al. 2020 | `shortcut.0` | `linear` |
+//!
+//! Tensors do not tell plain nets from the others: RobustBench builds one or the other by `out_shortcut`.
 
 use serde::{Deserialize, Serialize};
 use unperturb_engine::Value;
@@ -26,29 +30,34 @@ pub enum Form {
     Cifar,
     /// Four stages of 18, 34 or 50 layers behind a strided 7x7 convolution and a max pool.
     ImageNet,
-    /// Four stages of 18 or 34 layers that normalise before they convolve. (RobustBench has another net with the same
-    /// names whose shortcuts read the plain input: that of `PreActBlock` in place of `PreActBlockV2`.)
+    /// Four stages of 18 or 34 layers that normalise before they convolve.
     PreActivated,
     /// The same, normalised once more before the pooling.
     PreActivatedNormalised,
+    /// As [`PreActivated`](Form::PreActivated), but shortcuts to another size read the plain input.
+    PlainPreActivated,
+    /// The same, normalised once more before the pooling.
+    PlainPreActivatedNormalised,
 }
 
 impl Form {
     /// All of them.
-    pub const ALL: [Form; 6] = [
+    pub const ALL: [Form; 8] = [
         Form::Padded,
         Form::Projected,
         Form::Cifar,
         Form::ImageNet,
         Form::PreActivated,
         Form::PreActivatedNormalised,
+        Form::PlainPreActivated,
+        Form::PlainPreActivatedNormalised,
     ];
 
     /// Channels of the first stage as published.
     pub fn usual_width(self) -> usize {
         match self {
             Form::Padded | Form::Projected => 16,
-            Form::Cifar | Form::ImageNet | Form::PreActivated | Form::PreActivatedNormalised => 64,
+            _ => 64,
         }
     }
 
@@ -68,7 +77,26 @@ impl Form {
     }
 
     fn is_pre_activated(self) -> bool {
-        matches!(self, Form::PreActivated | Form::PreActivatedNormalised)
+        self.has_plain_shortcuts() || matches!(self, Form::PreActivated | Form::PreActivatedNormalised)
+    }
+
+    /// Whether it is pre-activated, and shortcuts to another size read what is not.
+    pub(crate) fn has_plain_shortcuts(self) -> bool {
+        matches!(self, Form::PlainPreActivated | Form::PlainPreActivatedNormalised)
+    }
+
+    /// Whether a batch norm comes before the pooling.
+    fn is_normalised(self) -> bool {
+        matches!(self, Form::PreActivatedNormalised | Form::PlainPreActivatedNormalised)
+    }
+
+    /// The form with plain shortcuts whose tensors have the same names and shapes, if there is one.
+    pub(crate) fn plain_twin(self) -> Option<Form> {
+        match self {
+            Form::PreActivated => Some(Form::PlainPreActivated),
+            Form::PreActivatedNormalised => Some(Form::PlainPreActivatedNormalised),
+            _ => None,
+        }
     }
 
     /// How a shortcut to another size is called, unless it has no parameters.
@@ -76,9 +104,7 @@ impl Form {
         match self {
             Form::Padded => None,
             Form::ImageNet => Some("downsample"),
-            Form::Projected | Form::Cifar | Form::PreActivated | Form::PreActivatedNormalised => {
-                Some("shortcut")
-            }
+            _ => Some("shortcut"),
         }
     }
 
@@ -135,7 +161,7 @@ impl ResNet {
                 x = self.block(&layer.child(block), x, self.width << stage, stride);
             }
         }
-        if self.form == Form::PreActivatedNormalised {
+        if self.form.is_normalised() {
             x = batch_norm(&scope.child("bn"), x).relu();
         }
         global_average(x)
@@ -157,7 +183,8 @@ impl ResNet {
             for (number, &convolution) in (1..).zip(convolutions) {
                 y = norm(number, y).relu();
                 if number == 1 && is_resized(x, outputs, stride) {
-                    shortcut = self.shortcut(scope, y, outputs, stride);
+                    let source = if self.form.has_plain_shortcuts() { x } else { y };
+                    shortcut = self.shortcut(scope, source, outputs, stride);
                 }
                 y = convolve(number, y, convolution);
             }

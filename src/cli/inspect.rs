@@ -42,9 +42,12 @@ fn tensors(inspection: &Inspection) -> String {
 
 fn contents(contents: &Contents) -> Vec<(&'static str, String)> {
     match contents {
-        Contents::Classifier { net, classes, parameters, normalization, recipe, problem, unused } => {
+        Contents::Classifier { net, twin, classes, parameters, normalization, recipe, problem, unused } => {
             let said = if recipe.is_some() { "the file says" } else { "by names and shapes" };
             let mut lines = vec![("classifier", format!("{net}, {classes} classes ({said})"))];
+            lines.extend(
+                twin.as_ref().map(|twin| ("or", format!("{twin}, whose tensors are called the same"))),
+            );
             lines.extend(parameters.map(|count| ("parameters", thousands(count))));
             lines.extend(normalization.as_ref().map(|text| ("normalisation", text.clone())));
             lines.extend(recipe.as_ref().map(|text| ("recipe", text.clone())));

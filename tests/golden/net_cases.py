@@ -93,6 +93,8 @@ FORMED = {
     "resnet50x2-imagenet": ("imagenet", [3, 4, 6, 3], 2, True),
     "preact-resnet18x4": ("preact", [2, 2, 2, 2], 4, False),
     "preact-resnet18x4-normalised": ("normalised", [2, 2, 2, 2], 4, False),
+    "preact-resnet18x4-plain": ("plain", [2, 2, 2, 2], 4, False),
+    "preact-resnet18x4-plain-normalised": ("plain normalised", [2, 2, 2, 2], 4, False),
 }
 
 

@@ -52,12 +52,14 @@ class ResNet(nn.Module):
 class Residual(nn.Module):
     """A block of the ResNets below: basic or a bottleneck, normalised after or before each convolution."""
 
-    def __init__(self, inputs: int, channels: int, stride: int, bottleneck: bool, before: bool, shortcut: str):
+    def __init__(
+        self, inputs: int, channels: int, stride: int, bottleneck: bool, before: bool, shortcut: str, plain: bool
+    ):
         super().__init__()
         shapes = [(channels, 3, stride), (channels, 3, 1)]
         if bottleneck:
             shapes = [(channels, 1, 1), (channels, 3, stride), (4 * channels, 1, 1)]
-        self.count, self.before, self.shortcut_name = len(shapes), before, shortcut
+        self.count, self.before, self.shortcut_name, self.plain = len(shapes), before, shortcut, plain
         self.outputs, width = shapes[-1][0], inputs
         for number, (outputs, kernel, step) in enumerate(shapes, 1):
             norm = nn.BatchNorm2d(width if before else outputs)
@@ -79,7 +81,7 @@ class Residual(nn.Module):
             if self.before:
                 y = F.relu(norm(y))
                 if number == 1 and self.is_resized:
-                    around = getattr(self, self.shortcut_name)(y)
+                    around = getattr(self, self.shortcut_name)(x if self.plain else y)
                 y = convolution(y)
             else:
                 y = norm(convolution(y))
@@ -93,12 +95,14 @@ class Residual(nn.Module):
 
 class FormedResNet(nn.Module):
     """The other forms: `projection` of akamaster/pytorch_resnet_cifar10 (option B), `cifar`, `preact` of
-    kuangliu/pytorch-cifar, `imagenet` of torchvision, `normalised` (preact with a last batch norm, as Rice et al.)."""
+    kuangliu/pytorch-cifar, `imagenet` of torchvision, `normalised` (preact with a last batch norm, as Rice et al.),
+    `plain` (preact whose shortcuts read the plain input, as Wong et al.), and `plain normalised`."""
 
     def __init__(self, form: str, blocks: list[int], width: int, bottleneck: bool = False, classes: int = 10):
         super().__init__()
         self.form, self.stages = form, len(blocks)
-        before = form in ("preact", "normalised")
+        plain, normalised = "plain" in form, "normalised" in form
+        before = form == "preact" or plain or normalised
         shortcut = "downsample" if form == "imagenet" else "shortcut"
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False) if form == "imagenet" else conv3x3(3, width, 1)
         if not before:
@@ -108,10 +112,10 @@ class FormedResNet(nn.Module):
             layers = []
             for block in range(count):
                 stride = 2 if stage > 0 and block == 0 else 1
-                layers.append(Residual(inputs, width << stage, stride, bottleneck, before, shortcut))
+                layers.append(Residual(inputs, width << stage, stride, bottleneck, before, shortcut, plain))
                 inputs = layers[-1].outputs
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
-        if form == "normalised":
+        if normalised:
             self.bn = nn.BatchNorm2d(inputs)
         setattr(self, "fc" if form == "imagenet" else "linear", nn.Linear(inputs, classes))
 

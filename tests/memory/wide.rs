@@ -1,4 +1,4 @@
-//! What an attack step on a large net would take, planned and not run.
+//! What steps on a large net would take, planned and not run.
 
 use unperturb_engine::ops::Op;
 use unperturb_engine::ops::norms::Ball;
@@ -14,15 +14,20 @@ const BATCH: usize = 64;
 /// the memory that its kernels work in come on top.
 const PYTORCH_MIB: f64 = 1128.8 + 139.2;
 
-/// A step of PGD on wrn-28-10.
+/// wrn-28-10.
+const NET: Classifier = Classifier {
+    architecture: Architecture::WideResNet { depth: 28, widen: 10 },
+    classes: 10,
+    normalization: Normalization::NONE,
+};
+
+/// A step of PGD.
 fn step(batch: usize) -> Graph {
-    let architecture = Architecture::WideResNet { depth: 28, widen: 10 };
-    let net = Classifier { architecture, classes: 10, normalization: Normalization::NONE };
     let shape = [batch, 32, 32, 3];
     let g = Graph::new();
     let (images, perturbation) = (g.state("images", shape), g.state("perturbation", shape));
     let scope = Scope::new(&g, "net", Mode::Evaluate);
-    let logits = net.trace(&scope, images + perturbation).logits;
+    let logits = NET.trace(&scope, images + perturbation).logits;
     let loss = logits.cross_entropy(g.state_u32("labels", [batch]), 0.0).sum_all();
     let gradient = g.gradient(loss, &[perturbation]).expect("differentiable")[0];
     let moved = (perturbation + gradient.sign() * (2.0 / 255.0)).project(Ball::Linf(8.0 / 255.0));
@@ -55,5 +60,47 @@ fn steps_do_not_grow_with_the_batch() {
         let steps =
             |batch| session.plan(&step(batch)).unwrap_or_else(|e| panic!("{device}: {e}")).steps.len();
         assert_eq!(steps(4), steps(256), "{device}");
+    }
+}
+
+/// The classes of a batch.
+fn evaluation() -> Graph {
+    let g = Graph::new();
+    let scope = Scope::new(&g, "net", Mode::Evaluate);
+    g.output("logits", NET.trace(&scope, g.state("images", [BATCH, 32, 32, 3])).logits);
+    g
+}
+
+/// The gradients of all weights, without an optimizer.
+fn training() -> Graph {
+    let g = Graph::new();
+    let scope = Scope::new(&g, "net", Mode::Train);
+    let logits = NET.trace(&scope, g.state("images", [BATCH, 32, 32, 3])).logits;
+    let loss = logits.cross_entropy(g.state_u32("labels", [BATCH]), 0.0).mean_all();
+    let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
+    let targets: Vec<_> = learned.iter().map(|p| p.value).collect();
+    for (gradient, parameter) in g.gradient(loss, &targets).expect("differentiable").into_iter().zip(learned)
+    {
+        g.output(format!("gradient of {}", parameter.name), gradient);
+    }
+    g
+}
+
+/// What waits and what is read in half precision takes half as much; gradients, of which an attack's peak is made, do not.
+#[test]
+fn half_precision_takes_half_the_memory_for_activations() {
+    let _alone = alone();
+    let Device::Gpu(device) = gpu() else { unreachable!("it opens a GPU") };
+    let half = device.with_half_precision().expect("this test needs 16-bit floats in shaders");
+    // The same kernels for both, so that their scratch memory is the same.
+    let [single, half] = [&device, &half].map(|device| Device::Gpu(device.preferring("portable")));
+    let slabs = |device: &Device, graph: &Graph| -> f64 {
+        let plan = Session::new(device).plan(graph).unwrap_or_else(|error| panic!("{device}: {error}"));
+        eprintln!("{device}: {plan}");
+        plan.slabs.iter().map(|&words| words as f64).sum()
+    };
+    for (name, graph, most) in [("evaluation", evaluation(), 0.55), ("training", training(), 0.6)] {
+        let share = slabs(&half, &graph) / slabs(&single, &graph);
+        assert!(share < most, "{name}: {share}");
     }
 }

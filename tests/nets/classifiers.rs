@@ -117,3 +117,9 @@ fn pre_activated_resnet_under_attack() {
 fn pre_activated_resnet_with_a_last_norm_under_attack() {
     case("preact-resnet18x4-normalised", Mode::Evaluate).attack().hold();
 }
+
+#[test]
+fn pre_activated_resnets_with_plain_shortcuts_under_attack() {
+    case("preact-resnet18x4-plain", Mode::Evaluate).attack().hold();
+    case("preact-resnet18x4-plain-normalised", Mode::Evaluate).attack().hold();
+}
