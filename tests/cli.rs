@@ -325,6 +325,16 @@ fn bench_shows_where_the_time_of_a_step_goes() {
 }
 
 #[test]
+fn results_tell_of_half_precision() {
+    let place = Place::new();
+    place.classifier("net");
+    let words = "attack --data shapes --images 4 --classifier net --attack fgsm --out o.st --device gpu --precision f16";
+    let (_, json) = place.done_with_json(&words.split_whitespace().collect::<Vec<_>>());
+    let device = json["device"].as_str().expect("a device");
+    assert!(device.starts_with("gpu:") && device.ends_with(", half precision"), "{device}");
+}
+
+#[test]
 fn bench_refuses_filters_and_devices_that_there_are_not() {
     let place = Place::new();
     let said = place.refused(2, &["bench", "conv3d"]);

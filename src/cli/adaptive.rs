@@ -42,6 +42,7 @@ pub(super) fn run(global: &Global, args: &EvaluateArgs, study: &Study) -> Result
             .with("seed", study.seed)
             .with("classifier", study.model.weights.digest())
             .with("tasks", study.nets.digest())
+            .with_precision(study.device)
             .with("eps", args.adaptive.epsilon())
             .with("budget", &budget)
             .with_pictures(study.data);

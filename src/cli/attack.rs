@@ -33,6 +33,7 @@ pub fn run(global: &Global, args: &AttackArgs) -> Result<(), Error> {
     let mut stage = progress.stage(&format!("attack {}", args.attack), labels.len() as u64, "images");
     let kept = Kept::new(args.resume.as_deref())?;
     let mut attacker = Attacker::new(&device, &model, &args.attack, batch, global.seed).keeping(kept.keep(
+        &device,
         &args.attack,
         &model,
         &data,
@@ -77,7 +78,8 @@ pub fn run(global: &Global, args: &AttackArgs) -> Result<(), Error> {
         .map(|stage| serde_json::json!({"attack": stage.name, "unbroken": stage.unbroken}))
         .collect();
     let result = serde_json::json!({
-        "command": "attack", "attack": format!("{attack:#}"), "images": total, "correct": right,
+        "command": "attack", "device": device.to_string(), "seed": global.seed, "attack": format!("{attack:#}"),
+        "images": total, "correct": right,
         "reached": reached, "stages": stages, "remarks": attacked.remarks,
         "forwards_per_image": attacked.passes.forwards as f64 / total as f64,
         "backwards_per_image": attacked.passes.backwards as f64 / total as f64,

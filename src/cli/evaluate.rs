@@ -105,7 +105,7 @@ impl Study<'_> {
         let mut stage = self.progress.stage(&format!("attack {attack}"), labels.len() as u64, "images");
         let started = Instant::now();
         let mut attacker = Attacker::new(self.device, self.model, attack, self.batch, self.seed)
-            .keeping(self.kept.keep(attack, self.model, self.data, self.seed));
+            .keeping(self.kept.keep(self.device, attack, self.model, self.data, self.seed));
         let batch = attacker.batch();
         let attacked = attacker
             .attack(&images, &labels, size, |count| {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use unperturb_data::Dataset;
+use unperturb_engine::Device;
 
 use super::Error;
 use crate::Failure;
@@ -38,7 +39,14 @@ impl Kept {
     }
 
     /// Where this attack keeps what it has reached.
-    pub fn keep(&self, attack: &Attack, model: &Model, data: &Dataset, seed: u64) -> Option<Keep> {
+    pub fn keep(
+        &self,
+        device: &Device,
+        attack: &Attack,
+        model: &Model,
+        data: &Dataset,
+        seed: u64,
+    ) -> Option<Keep> {
         let folder = self.folder.as_ref()?;
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
         let name: String = attack.to_string().chars().map(plain).collect();
@@ -48,6 +56,7 @@ impl Kept {
             .with("attack", format!("{attack:#}"))
             .with("seed", seed)
             .with("classifier", model.weights.digest())
+            .with_precision(device)
             .with_pictures(data);
         Some(Keep { path, settings })
     }

@@ -61,7 +61,9 @@ pub fn run(global: &Global, args: &RepairArgs) -> Result<(), Error> {
         }));
     }
     let defence = format!("{:#}", args.defence);
-    let result = serde_json::json!({ "command": "repair", "defence": defence, "pictures": results });
+    let result = serde_json::json!({
+        "command": "repair", "device": device.to_string(), "seed": global.seed, "defence": defence, "pictures": results,
+    });
     output::both(global, &lines, &result)
 }
 

@@ -10,7 +10,7 @@ use crate::spec::{Magnitude, words};
 use crate::task::Task;
 
 words! {
-    /// How numbers are multiplied on the device. They are stored as 32-bit floats.
+    /// How exactly the device computes. Images, weights and gradients are 32-bit floats in any case.
     #[derive(Default)]
     pub enum Precision {
         /// 32-bit floats throughout.

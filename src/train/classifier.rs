@@ -94,7 +94,9 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: recipe.schedule.clone(),
         seed: recipe.seed,
-        settings: settings(recipe, from, data).with("parts of a batch", trainer.update.parts),
+        settings: settings(recipe, from, data)
+            .with("parts of a batch", trainer.update.parts)
+            .with_precision(device),
     };
     if !trainer.run(&course, keep, report)? {
         return Ok(None);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use unperturb_data::Dataset;
+use unperturb_engine::Device;
 use unperturb_engine::Session;
 use unperturb_nets::checkpoint::Checkpoint;
 use unperturb_nets::{NetError, Tensor, Weights};
@@ -23,6 +24,11 @@ impl Settings {
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.0.insert(name.to_string(), value.to_string());
         self
+    }
+
+    /// These settings and how exactly the device computes.
+    pub fn with_precision(self, device: &Device) -> Self {
+        self.with("precision", if device.has_half_precision() { "f16" } else { "f32" })
     }
 
     /// These settings and the pictures, told apart by what they show.
@@ -121,6 +127,8 @@ pub fn beside(out: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use unperturb_engine::runtime::gpu::GpuDevice;
+
     use super::*;
 
     #[test]
@@ -132,5 +140,15 @@ mod tests {
             here.difference(&there).as_deref(),
             Some("epochs 30 instead of 20, seed none instead of 0, width 8 instead of none")
         );
+    }
+
+    #[test]
+    fn precisions_differ() {
+        let gpu = GpuDevice::open(None).expect("GPU tests need an adapter");
+        let half = Device::Gpu(gpu.with_half_precision().expect("this test needs 16-bit floats in shaders"));
+        let [whole, half] =
+            [Device::Gpu(gpu), half.within(1)].map(|d| Settings::default().with_precision(&d));
+        assert_eq!(whole.difference(&half).expect("they differ"), "precision f16 instead of f32");
+        assert_eq!(whole, Settings::default().with_precision(&Device::cpu()));
     }
 }

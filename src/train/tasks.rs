@@ -137,7 +137,9 @@ pub fn train(
         learning_rate: recipe.learning_rate,
         schedule: Schedule::one_cycle(),
         seed: recipe.seed,
-        settings: settings(recipe, model, data).with("parts of a batch", trainer.update.parts),
+        settings: settings(recipe, model, data)
+            .with("parts of a batch", trainer.update.parts)
+            .with_precision(device),
     };
     if !trainer.run(&course, keep, report)? {
         return Ok(None);

@@ -69,6 +69,11 @@ impl Device {
         }
     }
 
+    /// Whether it computes in half precision, see [`GpuDevice::with_half_precision`](gpu::GpuDevice::with_half_precision).
+    pub fn has_half_precision(&self) -> bool {
+        self.as_gpu().is_some_and(gpu::GpuDevice::has_half_precision)
+    }
+
     /// Bytes that a session may take, if there is a limit.
     pub fn limit(&self) -> Option<u64> {
         match self {

@@ -281,6 +281,9 @@ impl fmt::Display for GpuDevice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let AdapterReport { index, name, api, .. } = self.report();
         write!(f, "gpu:{index} {name} ({api})")?;
+        if self.half_precision {
+            f.write_str(", half precision")?;
+        }
         match self.pick {
             Pick::Named(variant) => write!(f, ", {variant} kernels"),
             Pick::First | Pick::Fastest => Ok(()),
