@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use naga::back::spv;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::Module;
+use naga::back::{hlsl, msl, spv};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
 use super::pipelines::full_source;
 use super::spirv;
@@ -123,15 +124,15 @@ fn large<'g>(g: &'g Graph) -> Vec<Value<'g>> {
     [&[moved, vectors, others], &masked[..], &gradient].concat()
 }
 
-/// The full sources of all launches of [`programs`].
-fn sources() -> Vec<String> {
+/// The full sources of all launches of [`programs`] on adapters of these abilities.
+fn sources(abilities: &[Abilities]) -> Vec<String> {
     let graph = Graph::new();
     for (index, value) in programs(&graph).into_iter().enumerate() {
         graph.output(format!("y{index}"), value);
     }
     let variants = |step: &Step| {
         let of = |abilities| step.op.gpu_variants(&step.signature, abilities);
-        ABILITIES.iter().flat_map(of).collect::<Vec<_>>()
+        abilities.iter().flat_map(of).collect::<Vec<_>>()
     };
     let precisions = [false, true].map(|halves| {
         let plan = Plan::new(&optimize_for(graph.trace().expect("traces"), halves), |_, _| vec![]);
@@ -147,14 +148,19 @@ const CAPABILITIES: Capabilities = Capabilities::SUBGROUP
     .union(Capabilities::COOPERATIVE_MATRIX)
     .union(Capabilities::SHADER_INT64);
 
+fn validated(source: &str) -> (Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(source)));
+    let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
+    let valid = validator.validate(&module);
+    let info = valid.unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(source)));
+    (module, info)
+}
+
 #[test]
 fn every_launch_is_valid_wgsl() {
-    for source in sources() {
-        let module = naga::front::wgsl::parse_str(&source)
-            .unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
-        let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
-        let valid = validator.validate(&module);
-        let info = valid.unwrap_or_else(|error| panic!("{}\n{source}", error.emit_to_string(&source)));
+    for source in sources(&ABILITIES) {
+        let (module, info) = validated(&source);
         // The way to Vulkan, which refuses or panics on some of what is valid.
         let spirv = if spirv::is_needed(&source) {
             spirv::compile(&source)
@@ -162,6 +168,27 @@ fn every_launch_is_valid_wgsl() {
             spv::write_vec(&module, &info, &spv::Options::default(), None).map_err(|error| error.to_string())
         };
         spirv.unwrap_or_else(|error| panic!("{error}\n{source}"));
+    }
+}
+
+/// As far as it goes without their compilers.
+#[test]
+fn every_launch_translates_for_metal_and_direct3d() {
+    let metal = msl::Options { lang_version: (2, 4), ..Default::default() };
+    let direct3d = hlsl::Options {
+        shader_model: hlsl::ShaderModel::V6_2,
+        fake_missing_bindings: true,
+        ..Default::default()
+    };
+    // Neither has matrix units that multiply 16x16.
+    for source in sources(&[Abilities { cooperative_matrix: false, ..HARDWARE }]) {
+        let (module, info) = validated(&source);
+        let result = msl::write_string(&module, &info, &metal, &msl::PipelineOptions::default());
+        result.unwrap_or_else(|error| panic!("Metal: {error}\n{source}"));
+        let mut text = String::new();
+        let pipeline = hlsl::PipelineOptions::default();
+        let result = hlsl::Writer::new(&mut text, &direct3d, &pipeline).write(&module, &info, None);
+        result.unwrap_or_else(|error| panic!("Direct3D: {error}\n{source}"));
     }
 }
 
@@ -191,7 +218,7 @@ fn sizes_and_numbers_share_shaders() {
 #[test]
 fn every_shader_file_is_launched() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shaders");
-    let sources = sources();
+    let sources = sources(&ABILITIES);
     let found = wgsl_files(&folder);
     assert!(found.len() > 4, "shaders are missed: {found:?}");
     for path in found {
