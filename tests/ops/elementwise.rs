@@ -181,3 +181,27 @@ fn a_value_read_twice_and_broadcast() {
         })
         .check();
 }
+
+/// Neighbours in a small tensor are read where they are: rows, one number, and as much as the result has.
+#[test]
+fn parts_of_operands() {
+    for channels in [8, 5] {
+        Case::new(format!("parts of tensors with {channels} channels"))
+            .input(Input::uniform([300, 4, channels], -1.0, 1.0))
+            .input(Input::uniform([4, channels], 0.5, 1.5))
+            .input(Input::uniform([1, 320, 4, channels], -1.0, 1.0))
+            .build(move |_, x| {
+                let row = |row: usize| x[1].slice(0, row..row + 1).reshape([channels]);
+                let number = x[1].slice(0, 2..3).slice(1, 4..5).reshape([]);
+                let other = x[2].slice(1, 13..313).reshape([300, 4, channels]);
+                (x[0] - row(1)) * row(3) + other * number
+            })
+            .reference(move |x| {
+                Array::from_fn([300, 4, channels], |i| {
+                    let other = x[2].at(&[0, i[0] + 13, i[1], i[2]]);
+                    (x[0].at(i) - x[1].at(&[1, i[2]])) * x[1].at(&[3, i[2]]) + other * x[1].at(&[2, 4])
+                })
+            })
+            .check();
+    }
+}

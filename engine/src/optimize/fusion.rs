@@ -45,7 +45,7 @@ fn spliced(trace: &Trace, readers: &[Vec<usize>], index: usize, operand: usize) 
     if code.0.len() > MAX_INSTRUCTIONS || inputs.len() > MAX_INPUTS {
         return None;
     }
-    let op = Elementwise { code, shape: node.ty.shape.clone() }.into();
+    let op = Elementwise { shape: node.ty.shape.clone(), ..Elementwise::new(code.0) }.into();
     let is_gradient = node.is_gradient || source.is_gradient;
     Some(Node { op, inputs, ty: node.ty.clone(), is_gradient })
 }

@@ -5,6 +5,7 @@ mod fold_batch_norm;
 mod fuse_epilogue;
 mod fusion;
 mod keep_bits;
+mod read_parts;
 mod read_through;
 mod recompute;
 mod rewriting;
@@ -27,7 +28,8 @@ pub fn optimize(trace: Trace) -> Trace {
     let trace = fold_batch_norm::fold_batch_norm(trace);
     let trace = fusion::fuse_elementwise(trace);
     let trace = fuse_epilogue::fuse_epilogues(trace);
-    keep_bits::keep_bits(trace)
+    let trace = keep_bits::keep_bits(trace);
+    read_parts::read_parts(trace)
 }
 
 /// The same for a runtime that keeps activations in half precision if `halves` says so.

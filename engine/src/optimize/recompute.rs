@@ -43,7 +43,8 @@ pub fn recompute(trace: &Trace) -> Trace {
 fn late_reader(trace: &Trace, readers: &[Vec<usize>], late: &[Option<usize>], index: usize) -> Option<usize> {
     let node = &trace.nodes[index];
     let elements = node.ty.shape.elements();
-    if !matches!(node.op, Op::Elementwise(_)) || node.ty.dtype != DType::F32 || elements < FEWEST_ELEMENTS {
+    let is_number = matches!(node.ty.dtype, DType::F32 | DType::F16);
+    if !matches!(node.op, Op::Elementwise(_)) || !is_number || elements < FEWEST_ELEMENTS {
         return None;
     }
     // The longest wait for a next reader; assignments are behind all nodes, and want the result itself.

@@ -51,12 +51,11 @@ impl<'g> Value<'g> {
         let graph = self.graph;
         let statistics = graph.apply(BatchNormStatistics, &[self]);
         let [mean, variance] = rows(statistics);
+        let scale = gamma / (variance + epsilon).sqrt();
         // Traced without gradients; `BatchNorm` gives it the rule that takes one pass.
-        let (m, v) = (mean.detach(), variance.detach());
-        let scale = gamma.detach() / (v + epsilon).sqrt();
-        let y = (self.detach() - m) * scale + beta.detach();
+        let y = (self.detach() - mean.detach()) * scale.detach() + beta.detach();
         let rule = BatchNorm { epsilon };
-        let y = graph.apply(rule, &[y, self, gamma, beta, statistics, mean, variance]);
+        let y = graph.apply(rule, &[y, self, gamma, beta, statistics, scale]);
         BatchNormOutput { y, mean, variance, count: Extent::new(&self.shape()).rows }
     }
 
@@ -99,7 +98,7 @@ impl Extent {
 }
 
 /// The gradient rule of normalisation in training, put on a result that is already computed:
-/// `(y, x, gamma, beta, statistics, mean, variance) -> y`. Runs nothing.
+/// `(y, x, gamma, beta, statistics, scale) -> y`, with the scale gamma / deviation. Runs nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNorm {
     /// Added to the variance.
@@ -112,7 +111,7 @@ impl Operation for BatchNorm {
     }
 
     fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
-        super::expect_inputs(inputs, 7)?;
+        super::expect_inputs(inputs, 6)?;
         let channels = Extent::new(&inputs[1].shape).channels;
         if inputs[2..4].iter().any(|ty| *ty != Type::f32([channels])) {
             return Err(format!("gamma and beta must both be [{channels}]"));
@@ -121,19 +120,18 @@ impl Operation for BatchNorm {
     }
 
     fn gradient<'g>(&self, of: &Differentiated<'_, 'g>) -> Vec<Option<Value<'g>>> {
-        let &[_, x, gamma, _, statistics, mean, variance] = of.inputs else {
-            unreachable!("checked by infer")
-        };
+        let &[_, x, _, _, statistics, scale] = of.inputs else { unreachable!("checked by infer") };
         let dy = of.gradient;
+        let [mean, variance] = rows(statistics);
         let sums = dy.graph().apply(BatchNormGradientSums { epsilon: self.epsilon }, &[x, dy, statistics]);
         let [dgamma, dbeta] = rows(sums);
         // dx = gamma / deviation * (dy - mean(dy) - x_hat * mean(dy * x_hat))
         let dx = of.wanted[1].then(|| {
-            let inverse = (variance + self.epsilon).sqrt().divides(1.0);
+            let along = dgamma / (variance + self.epsilon).sqrt();
             let share = 1.0 / Extent::new(&x.shape()).rows as f32;
-            (dy - dbeta * share - (x - mean) * (dgamma * inverse * share)) * (gamma * inverse)
+            (dy - (dbeta + (x - mean) * along) * share) * scale
         });
-        vec![None, dx, of.wanted[2].then_some(dgamma), of.wanted[3].then_some(dbeta), None, None, None]
+        vec![None, dx, of.wanted[2].then_some(dgamma), of.wanted[3].then_some(dbeta), None, None]
     }
 
     fn is_alias(&self) -> bool {

@@ -1,7 +1,10 @@
 //! How broadcast operands are walked: axes merged where every operand steps alike.
 
+use std::collections::BTreeMap;
+
+use super::Part;
 use crate::ops::Signature;
-use crate::shape::{DType, Shape};
+use crate::shape::{DType, Shape, Type};
 
 /// The output's axes after merging, with each operand's step along each (0 where it is stretched).
 #[derive(Debug, PartialEq)]
@@ -16,28 +19,36 @@ pub struct Walk {
     scalar: Vec<bool>,
     /// For each operand, whether it is bits, which always have the output's own layout.
     bits: Vec<bool>,
+    /// For each operand, the element where it begins.
+    first: Vec<usize>,
 }
 
 impl Walk {
     /// Merges neighbouring axes wherever every operand is contiguous or stretched across both.
     pub fn new(signature: &Signature) -> Self {
+        Walk::of_parts(signature, &BTreeMap::new())
+    }
+
+    /// The same where only `parts` of some operands are read.
+    pub fn of_parts(signature: &Signature, parts: &BTreeMap<usize, Part>) -> Self {
         let output = &signature.output.shape;
         let rank = output.rank();
-        let full: Vec<Vec<usize>> = signature
-            .inputs
+        let read = |(index, input): (usize, &Type)| match parts.get(&index) {
+            Some(part) => (part.first, part.shape.clone()),
+            None => (0, input.shape.clone()),
+        };
+        let (first, shapes): (Vec<usize>, Vec<Shape>) = signature.inputs.iter().enumerate().map(read).unzip();
+        let full: Vec<Vec<usize>> = shapes
             .iter()
-            .map(|input| {
-                let strides = input.shape.strides();
-                let own =
-                    |axis: usize| (axis + input.shape.rank()).checked_sub(rank).map_or(0, |a| strides[a]);
-                (0..rank)
-                    .map(|axis| if input.shape.aligned(rank, axis) == 1 { 0 } else { own(axis) })
-                    .collect()
+            .map(|shape| {
+                let strides = shape.strides();
+                let own = |axis: usize| (axis + shape.rank()).checked_sub(rank).map_or(0, |a| strides[a]);
+                (0..rank).map(|axis| if shape.aligned(rank, axis) == 1 { 0 } else { own(axis) }).collect()
             })
             .collect();
         let strides = vec![vec![]; full.len()];
         let bits = signature.inputs.iter().map(|input| input.dtype == DType::Bit).collect();
-        let mut walk = Walk { sizes: vec![], strides, contiguous: vec![], scalar: vec![], bits };
+        let mut walk = Walk { sizes: vec![], strides, contiguous: vec![], scalar: vec![], bits, first };
         for axis in (0..rank).filter(|&axis| output[axis] != 1) {
             let joins = !walk.sizes.is_empty()
                 && full.iter().zip(&walk.strides).all(|(input, merged)| {
@@ -68,6 +79,11 @@ impl Walk {
     /// Whether operand `index` has the output's own layout.
     pub fn is_contiguous(&self, index: usize) -> bool {
         self.contiguous[index]
+    }
+
+    /// The element of operand `index` where what is read of it begins.
+    pub fn first(&self, index: usize) -> usize {
+        self.first[index]
     }
 
     /// Whether operand `index` is bits.

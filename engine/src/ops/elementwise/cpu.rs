@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
+use super::Elementwise;
 use super::broadcast::Walk;
 use super::program::{Binary, Code, Instruction, MAX_INSTRUCTIONS, Register, Unary};
 use crate::ops::Signature;
@@ -22,10 +23,11 @@ thread_local! {
     static REGISTERS: RefCell<Box<Registers>> = RefCell::new(Box::new([[0.0; BLOCK]; MAX_INSTRUCTIONS]));
 }
 
-pub fn run(code: &Code, signature: &Signature, mut buffers: Buffers) {
-    let walk = Walk::new(signature);
-    let (inputs, output) = buffers.f32();
-    let program = Program { code: &code.0, walk: &walk, inputs: &inputs, in_place: false };
+pub fn run(op: &Elementwise, signature: &Signature, mut buffers: Buffers) {
+    let walk = Walk::of_parts(signature, &op.parts);
+    let (mut inputs, output) = buffers.f32();
+    inputs.iter_mut().enumerate().for_each(|(index, data)| *data = &data[walk.first(index)..]);
+    let program = Program { code: &op.code.0, walk: &walk, inputs: &inputs, in_place: false };
     output.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
         REGISTERS.with_borrow_mut(|registers| program.run_task(registers, task * TASK, chunk));
     });

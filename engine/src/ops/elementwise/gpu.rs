@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::Elementwise;
 use super::broadcast::Walk;
 use super::program::{Binary, Code, Instruction, Unary};
 use crate::ops::Signature;
@@ -10,8 +11,9 @@ use crate::shape::DType;
 
 const WORKGROUP: usize = 64;
 
-pub fn lower(code: &Code, signature: &Signature) -> Lowered {
-    let walk = Walk::new(signature);
+pub fn lower(op: &Elementwise, signature: &Signature) -> Lowered {
+    let Elementwise { code, parts, .. } = op;
+    let walk = Walk::of_parts(signature, parts);
     let elements = signature.output.shape.elements();
     let stored = Stored::of(signature.output.dtype);
     let inputs = signature.inputs.len();
@@ -40,7 +42,8 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
     if !strided.is_empty() {
         let axes = walk.sizes.len();
         for &index in &strided {
-            writeln!(offsets, "  var o{index} = 0u;").expect("writing to a string");
+            let first = first_of(&walk, index, &mut params);
+            writeln!(offsets, "  var o{index} = {first};").expect("writing to a string");
         }
         writeln!(offsets, "  var rest = i;").expect("writing to a string");
         for axis in (0..axes).rev() {
@@ -52,15 +55,18 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
             }
         }
     }
-    let place = |index: usize| match index {
-        _ if walk.is_contiguous(index) => "i".to_string(),
-        _ if walk.is_scalar(index) => "0".to_string(),
-        _ => format!("o{index}"),
-    };
+    let places: Vec<String> = (0..inputs)
+        .map(|index| match index {
+            _ if walk.is_contiguous(index) && walk.first(index) == 0 => "i".to_string(),
+            _ if walk.is_contiguous(index) => format!("i + {}", first_of(&walk, index, &mut params)),
+            _ if walk.is_scalar(index) => first_of(&walk, index, &mut params),
+            _ => format!("o{index}"),
+        })
+        .collect();
 
     let input = |input| match walk.is_bits(input as usize) {
         true => format!("f32((x{input}[i / 32u] >> (i % 32u)) & 1u)"),
-        false => format!("f32(x{input}[{}])", place(input as usize)),
+        false => format!("f32(x{input}[{}])", places[input as usize]),
     };
     let body = statements(code, "f32", input, |constant| added_number(&mut params, constant));
     let template = include_str!("../../../../shaders/elementwise/elementwise.wgsl");
@@ -76,6 +82,14 @@ pub fn lower(code: &Code, signature: &Signature) -> Lowered {
         params,
         workgroups: elements.div_ceil(WORKGROUP),
     })
+}
+
+/// The expression of where what is read of an operand begins.
+fn first_of(walk: &Walk, index: usize, params: &mut Vec<u32>) -> String {
+    match walk.first(index) {
+        0 => "0u".to_string(),
+        first => added(params, first as u32),
+    }
 }
 
 /// The program as statements that leave its result in the last register, `r` and its number, where a register

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::Elementwise;
 use super::broadcast::Walk;
 use super::gpu::{added, added_number, statements};
 use super::program::Code;
@@ -35,6 +36,9 @@ impl Place {
         if walk.is_bits(index) {
             return Some(Place::Bits);
         }
+        if !walk.first(index).is_multiple_of(4) {
+            return None;
+        }
         if walk.is_contiguous(index) {
             return Some(Place::Along);
         }
@@ -56,12 +60,12 @@ impl Place {
 }
 
 /// The program, unless there is little to do or its operands do not come in vectors of four.
-pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Option<Lowered> {
+pub fn lower(op: &Elementwise, signature: &Signature, abilities: &Abilities) -> Option<Lowered> {
     let elements = signature.output.words();
     if elements < FEWEST || !elements.is_multiple_of(4) {
         return None;
     }
-    let walk = Walk::new(signature);
+    let walk = Walk::of_parts(signature, &op.parts);
     let operands = signature.inputs.iter().map(|ty| ty.words());
     let places: Vec<Place> = (0..operands.len()).map(|i| Place::of(&walk, i)).collect::<Option<_>>()?;
     let seen = |(index, (words, place)): (usize, (usize, &Place))| match place {
@@ -73,7 +77,7 @@ pub fn lower(code: &Code, signature: &Signature, abilities: &Abilities) -> Optio
     let vectors = elements / 4;
     let mut params = vec![vectors as u32, VECTORS as u32];
     let offsets = offsets(&walk, &places, &mut params);
-    let source = source(code, &places, &buffers, &offsets, &mut params);
+    let source = source(&op.code, &walk, &places, &buffers, &offsets, &mut params);
     Some(Lowered::single(Launch {
         label: "elementwise",
         source: source.into(),
@@ -89,8 +93,13 @@ fn offsets(walk: &Walk, places: &[Place], params: &mut Vec<u32>) -> String {
     let repeated: Vec<usize> = (0..places.len()).filter(|&index| places[index].is_repeated()).collect();
     let mut text = String::new();
     let mut add = |word: usize| added(params, word as u32);
-    for index in &repeated {
-        writeln!(text, "    var o{index} = 0u;").expect("writing to a string");
+    for &index in &repeated {
+        let first = match (walk.first(index), places[index]) {
+            (0, _) => "0u".to_string(),
+            (first, Place::Vector) => add(first / 4),
+            (first, _) => add(first),
+        };
+        writeln!(text, "    var o{index} = {first};").expect("writing to a string");
     }
     let moves = |axis: usize| repeated.iter().any(|&index| walk.strides[index][axis] != 0);
     // The axes outside of these repeat everything.
@@ -124,6 +133,7 @@ fn offsets(walk: &Walk, places: &[Place], params: &mut Vec<u32>) -> String {
 /// Operands, then the result, as the buffers in that order. Numbers of the program are added to `params`.
 fn source(
     code: &Code,
+    walk: &Walk,
     places: &[Place],
     buffers: &[Vectors],
     offsets: &str,
@@ -134,12 +144,20 @@ fn source(
         Some(Place::Bits) => bits::declare(&name(index), index + 1),
         _ => buffer.declare(&name(index), index + 1),
     });
+    // Of operands that are not repeated, the vector where they begin.
+    let firsts: Vec<String> = (0..places.len())
+        .map(|index| match walk.first(index) {
+            first if first > 0 && !places[index].is_repeated() => added(params, first as u32 / 4),
+            _ => "0u".to_string(),
+        })
+        .collect();
     let input = |input: u8| {
         let index = input as usize;
         match places[index] {
-            Place::Along => format!("load_x{index}(i)"),
+            Place::Along if walk.first(index) == 0 => format!("load_x{index}(i)"),
+            Place::Along => format!("load_x{index}(i + {})", firsts[index]),
             Place::Bits => format!("truths_x{index}(4u * i)"),
-            Place::Number => format!("vec4(load_x{index}(0u).x)"),
+            Place::Number => format!("vec4(load_x{index}({}).x)", firsts[index]),
             Place::Vector => format!("load_x{index}(o{index})"),
             Place::Splat => format!("vec4(load_x{index}(o{index} / 4u)[o{index} % 4u])"),
         }

@@ -8,6 +8,8 @@ mod lanes;
 pub mod program;
 mod trace;
 
+use std::collections::BTreeMap;
+
 use program::{Code, Instruction, Unary};
 
 use super::{Operation, Signature};
@@ -24,20 +26,31 @@ pub struct Elementwise {
     pub code: Code,
     /// A shape that the result has at least, for programs whose operands alone do not give it.
     pub shape: Shape,
+    /// The part that is read of an operand, by its number; of others all is. The optimizer makes these.
+    pub parts: BTreeMap<usize, Part>,
+}
+
+/// Neighbours in memory, as a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The first of them.
+    pub first: usize,
+    /// Their shape.
+    pub shape: Shape,
 }
 
 impl Elementwise {
     pub(crate) fn new(code: Vec<Instruction>) -> Self {
-        Elementwise { code: Code(code), shape: Shape::scalar() }
+        Elementwise { code: Code(code), shape: Shape::scalar(), parts: BTreeMap::new() }
     }
 
     pub(crate) fn fill(value: f32, shape: Shape) -> Self {
-        Elementwise { code: Code(vec![Instruction::Constant(value)]), shape }
+        Elementwise { shape, ..Elementwise::new(vec![Instruction::Constant(value)]) }
     }
 
     pub(crate) fn copy_to(shape: Shape) -> Self {
         let code = vec![Instruction::Input(0), Instruction::Unary(Unary::Copy, 0)];
-        Elementwise { code: Code(code), shape }
+        Elementwise { shape, ..Elementwise::new(code) }
     }
 }
 
@@ -54,11 +67,18 @@ impl Operation for Elementwise {
     fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
         super::expect_inputs(inputs, self.code.inputs())?;
         let mut shape = self.shape.clone();
-        for input in inputs {
+        for (index, input) in inputs.iter().enumerate() {
             if input.dtype == DType::U32 {
                 return Err("it computes with numbers and bits only".into());
             }
-            shape = shape.broadcast(&input.shape).ok_or("these shapes do not broadcast")?;
+            let read = match self.parts.get(&index) {
+                Some(part) if part.first + part.shape.elements() > input.shape.elements() => {
+                    return Err(format!("there is no such part of {input}"));
+                }
+                Some(part) => &part.shape,
+                None => &input.shape,
+            };
+            shape = shape.broadcast(read).ok_or("these shapes do not broadcast")?;
         }
         if shape.broadcast(&self.shape).as_ref() != Some(&shape) {
             return Err(format!("the result cannot have the shape {}", self.shape));
@@ -82,15 +102,15 @@ impl Operation for Elementwise {
     }
 
     fn cpu(&self, signature: &Signature, buffers: Buffers) {
-        cpu::run(&self.code, signature, buffers);
+        cpu::run(self, signature, buffers);
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::lower(&self.code, signature)
+        gpu::lower(self, signature)
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        let lanes = abilities.lanes(|| lanes::lower(&self.code, signature, abilities));
-        Variant::all(lanes, vec![], gpu::lower(&self.code, signature), abilities)
+        let lanes = abilities.lanes(|| lanes::lower(self, signature, abilities));
+        Variant::all(lanes, vec![], gpu::lower(self, signature), abilities)
     }
 }

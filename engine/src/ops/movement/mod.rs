@@ -81,6 +81,24 @@ impl Movement {
     }
 }
 
+impl Movement {
+    /// Where in an operand of that shape the result begins, if it is neighbours there in their order.
+    pub(crate) fn part_of(&self, operand: &Shape) -> Option<usize> {
+        let plain = |(position, axis): (usize, &Axis)| {
+            let end = axis.start + axis.size as i64;
+            let inside = axis.start >= 0 && end <= operand[axis.source] as i64;
+            let in_order = axis.source == position && (axis.step, axis.dilation) == (1, 1);
+            (inside && in_order).then_some(axis.start as usize)
+        };
+        let starts = self.axes.iter().enumerate().map(plain).collect::<Option<Vec<_>>>()?;
+        // Behind the first axis that has several positions, all are whole.
+        let several = self.axes.iter().position(|axis| axis.size != 1).unwrap_or(self.axes.len());
+        let whole = |axis: &Axis| axis.size == operand[axis.source];
+        let together = self.axes.iter().skip(several + 1).all(whole);
+        together.then(|| starts.iter().zip(operand.strides()).map(|(start, stride)| start * stride).sum())
+    }
+}
+
 impl Operation for Movement {
     fn name(&self) -> &'static str {
         self.name
