@@ -9,6 +9,10 @@ fn words_NAME(i: u32) -> vec4<u32> {
 fn load_NAME(i: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>(NAME[i]);
 }
+
+fn number_NAME(i: u32) -> f32 {
+  return load_NAME(i / 4u)[i % 4u];
+}
 //STORE
 fn store_words_NAME(i: u32, words: vec4<u32>) {
   NAME[i] = words;

@@ -10,6 +10,10 @@ fn words_NAME(i: u32) -> vec4<u32> {
 fn load_NAME(i: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>(words_NAME(i));
 }
+
+fn number_NAME(i: u32) -> f32 {
+  return load_NAME(i / 4u)[i % 4u];
+}
 //STORE
 fn store_words_NAME(i: u32, words: vec4<u32>) {
   NAME[i] = vec2(u64(words.x) | (u64(words.y) << 32u), u64(words.z) | (u64(words.w) << 32u));

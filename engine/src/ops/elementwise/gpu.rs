@@ -1,10 +1,10 @@
-//! GPU kernel: the program written out as WGSL, one invocation per element.
+//! GPU kernel: the program written out as WGSL, four elements at a time where that can be, else one for each invocation.
 
 use std::fmt::Write;
 
-use super::Elementwise;
 use super::broadcast::Walk;
 use super::program::{Binary, Code, Instruction, Unary};
+use super::{Elementwise, quads};
 use crate::ops::Signature;
 use crate::runtime::gpu::{Binding, Launch, Lowered, Stored};
 use crate::shape::DType;
@@ -12,6 +12,10 @@ use crate::shape::DType;
 const WORKGROUP: usize = 64;
 
 pub fn lower(op: &Elementwise, signature: &Signature) -> Lowered {
+    quads::portable(op, signature).unwrap_or_else(|| by_element(op, signature))
+}
+
+fn by_element(op: &Elementwise, signature: &Signature) -> Lowered {
     let Elementwise { code, parts, .. } = op;
     let walk = Walk::of_parts(signature, parts);
     let elements = signature.output.shape.elements();

@@ -4,8 +4,8 @@ mod broadcast;
 pub(crate) mod cpu;
 pub(crate) mod gpu;
 mod gradient;
-mod lanes;
 pub mod program;
+mod quads;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -110,7 +110,7 @@ impl Operation for Elementwise {
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        let lanes = abilities.lanes(|| lanes::lower(self, signature, abilities));
+        let lanes = abilities.lanes(|| quads::lanes(self, signature, abilities));
         Variant::all(lanes, vec![], gpu::lower(self, signature), abilities)
     }
 }

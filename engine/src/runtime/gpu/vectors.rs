@@ -1,19 +1,33 @@
-//! How kernels for software drivers read and write buffers, four words at a time.
+//! How kernels read and write buffers in vectors of four.
 //!
-//! On such drivers a workgroup of 8 is one vector of a CPU, and an access goes through its lanes one by one. What it
+//! On software drivers a workgroup of 8 is one vector of a CPU, and an access goes through its lanes one by one. What it
 //! costs is the number of accesses, not of bytes: so two words go as one number of 64 bits where shaders have such.
 //! Uniform memory needs no mask for each lane and costs half as much, but a shader sees no more than
 //! [`MAX_WINDOW`](super::MAX_WINDOW) words of a buffer in that manner. Parts of larger ones are no way out: each would
 //! be a launch, and a launch costs as much as loading tens of thousands of words.
 
 use super::launch::{Access, Binding, Slot, Window};
+use super::stored::Stored;
 use super::variants::Abilities;
 
 /// A buffer as a shader sees it, in vectors of four words.
 #[derive(Clone, Copy, Debug)]
 pub struct Vectors {
     binding: Binding,
-    wide: bool,
+    layout: Layout,
+}
+
+/// What a vector is in memory.
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    /// Four words.
+    Words,
+    /// Two numbers of 64 bits.
+    Pairs,
+    /// Four 16-bit floats.
+    Halves,
+    /// Nothing: numbers are read one by one.
+    Numbers(Stored),
 }
 
 impl Vectors {
@@ -51,7 +65,21 @@ impl Vectors {
     }
 
     fn new(binding: Binding, abilities: &Abilities) -> Self {
-        Vectors { binding, wide: abilities.int64 }
+        Vectors { binding, layout: if abilities.int64 { Layout::Pairs } else { Layout::Words } }
+    }
+
+    /// A buffer of any other device.
+    pub fn plain(binding: Binding, stored: Stored) -> Self {
+        let layout = match stored {
+            Stored::Single => Layout::Words,
+            Stored::Half => Layout::Halves,
+        };
+        Vectors { binding, layout }
+    }
+
+    /// A buffer of any other device that need not hold a whole vector.
+    pub fn plain_numbers(binding: Binding, stored: Stored) -> Self {
+        Vectors { binding, layout: Layout::Numbers(stored) }
     }
 
     /// What the launch binds.
@@ -59,18 +87,31 @@ impl Vectors {
         self.binding
     }
 
-    /// Declares it as `name` at the binding of that number, with `load_name(i)`, `words_name(i)` and, where it may be
-    /// written, `store_name(i, values)` and `store_words_name(i, words)` for its vector of number i.
+    /// Declares it as `name` at the binding of that number, with `load_name(i)` and, where it may be written,
+    /// `store_name(i, values)` for its vector of number i, and of words `words_name(i)` and `store_words_name(i, words)`;
+    /// but for vectors of halves, `number_name(i)` is its single number i.
     pub fn declare(&self, name: &str, number: usize) -> String {
-        let file = match self.wide {
-            true => include_str!("../../../../shaders/lib/vectors_wide.wgsl"),
-            false => include_str!("../../../../shaders/lib/vectors.wgsl"),
+        let numbers = include_str!("../../../../shaders/lib/numbers.wgsl");
+        let file = match self.layout {
+            Layout::Numbers(stored) => {
+                return self.declared(&numbers.replace("ELEMENT", stored.scalar()), name, number);
+            }
+            Layout::Words => include_str!("../../../../shaders/lib/vectors.wgsl"),
+            Layout::Pairs => include_str!("../../../../shaders/lib/vectors_wide.wgsl"),
+            Layout::Halves => include_str!("../../../../shaders/lib/vectors_half.wgsl"),
         };
-        let (load, store) = file.split_once("//STORE\n").expect("both files have this line");
-        let (space, text) = match self.binding.access {
-            Access::Read => ("storage, read", load.to_owned()),
-            Access::ReadWrite => ("storage, read_write", format!("{load}{store}")),
-            Access::Uniform => ("uniform", load.to_owned()),
+        let (load, store) = file.split_once("//STORE\n").expect("all files have this line");
+        match self.binding.access {
+            Access::ReadWrite => self.declared(&format!("{load}{store}"), name, number),
+            Access::Read | Access::Uniform => self.declared(load, name, number),
+        }
+    }
+
+    fn declared(&self, text: &str, name: &str, number: usize) -> String {
+        let space = match self.binding.access {
+            Access::Read => "storage, read",
+            Access::ReadWrite => "storage, read_write",
+            Access::Uniform => "uniform",
         };
         let count = self.binding.window.map_or(String::new(), |window| format!(", {}", window.words / 4));
         text.replace("NAME", name)

@@ -1,4 +1,4 @@
-//! GPU kernel for software drivers whose subgroups are 8 lanes: four elements at a time.
+//! GPU kernel for large results: four elements at a time.
 
 use std::fmt::Write;
 
@@ -7,13 +7,21 @@ use super::broadcast::Walk;
 use super::gpu::{added, added_number, statements};
 use super::program::Code;
 use crate::ops::{Signature, bits};
-use crate::runtime::gpu::{Abilities, Launch, Lowered, Slot, Vectors};
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Slot, Stored, Vectors};
+use crate::shape::Type;
 
-const LANES: usize = 8;
-/// Vectors of four elements that an invocation makes.
-const VECTORS: usize = 4;
 /// Smaller results are not worth a shader for their size.
 const FEWEST: usize = 4096;
+
+/// How the work is shared.
+struct Manner<'a> {
+    /// Invocations of a workgroup.
+    workgroup: usize,
+    /// Vectors of four elements that an invocation makes.
+    vectors: usize,
+    /// What software drivers have, of which they see buffers in their own way.
+    lanes: Option<&'a Abilities>,
+}
 
 /// How an operand is read for four neighbours of the result.
 #[derive(Clone, Copy, PartialEq)]
@@ -36,11 +44,9 @@ impl Place {
         if walk.is_bits(index) {
             return Some(Place::Bits);
         }
-        if !walk.first(index).is_multiple_of(4) {
-            return None;
-        }
+        let aligned = walk.first(index).is_multiple_of(4);
         if walk.is_contiguous(index) {
-            return Some(Place::Along);
+            return aligned.then_some(Place::Along);
         }
         if walk.is_scalar(index) {
             return Some(Place::Number);
@@ -49,7 +55,9 @@ impl Place {
         let whole = walk.sizes.last()?.is_multiple_of(4);
         match last {
             0 if whole => Some(Place::Splat),
-            1 if whole && outer.iter().all(|stride| stride.is_multiple_of(4)) => Some(Place::Vector),
+            1 if whole && aligned && outer.iter().all(|stride| stride.is_multiple_of(4)) => {
+                Some(Place::Vector)
+            }
             _ => None,
         }
     }
@@ -59,31 +67,49 @@ impl Place {
     }
 }
 
-/// The program, unless there is little to do or its operands do not come in vectors of four.
-pub fn lower(op: &Elementwise, signature: &Signature, abilities: &Abilities) -> Option<Lowered> {
-    let elements = signature.output.words();
+/// The program on software drivers whose subgroups are 8 lanes, unless there is little to do or its operands do not come in
+/// vectors of four.
+pub fn lanes(op: &Elementwise, signature: &Signature, abilities: &Abilities) -> Option<Lowered> {
+    lower(op, signature, &Manner { workgroup: 8, vectors: 4, lanes: Some(abilities) })
+}
+
+/// The same on any adapter.
+pub fn portable(op: &Elementwise, signature: &Signature) -> Option<Lowered> {
+    lower(op, signature, &Manner { workgroup: 64, vectors: 1, lanes: None })
+}
+
+fn lower(op: &Elementwise, signature: &Signature, manner: &Manner) -> Option<Lowered> {
+    let elements = signature.output.shape.elements();
     if elements < FEWEST || !elements.is_multiple_of(4) {
         return None;
     }
     let walk = Walk::of_parts(signature, &op.parts);
-    let operands = signature.inputs.iter().map(|ty| ty.words());
+    let operands = signature.inputs.iter();
     let places: Vec<Place> = (0..operands.len()).map(|i| Place::of(&walk, i)).collect::<Option<_>>()?;
-    let seen = |(index, (words, place)): (usize, (usize, &Place))| match place {
-        Place::Along | Place::Bits => Vectors::input(index, abilities),
-        _ => Vectors::uniform_if_small(Slot::Input(index), words, abilities),
+    let seen = |(index, (ty, place)): (usize, (&Type, &Place))| match (manner.lanes, place) {
+        (None, Place::Number | Place::Splat) => {
+            Vectors::plain_numbers(Binding::read_input(index), Stored::of(ty.dtype))
+        }
+        (None, _) => Vectors::plain(Binding::read_input(index), Stored::of(ty.dtype)),
+        (Some(abilities), Place::Along | Place::Bits) => Vectors::input(index, abilities),
+        (Some(abilities), _) => Vectors::uniform_if_small(Slot::Input(index), ty.words(), abilities),
     };
     let mut buffers: Vec<Vectors> = operands.zip(&places).enumerate().map(seen).collect();
-    buffers.push(Vectors::output(abilities));
+    buffers.push(match manner.lanes {
+        None => Vectors::plain(Binding::write_output(), Stored::of(signature.output.dtype)),
+        Some(abilities) => Vectors::output(abilities),
+    });
     let vectors = elements / 4;
-    let mut params = vec![vectors as u32, VECTORS as u32];
+    let mut params = vec![vectors as u32, manner.vectors as u32];
     let offsets = offsets(&walk, &places, &mut params);
-    let source = source(&op.code, &walk, &places, &buffers, &offsets, &mut params);
+    let source = source(&op.code, &walk, &places, &buffers, &offsets, &mut params)
+        .replace("WORKGROUP", &manner.workgroup.to_string());
     Some(Lowered::single(Launch {
         label: "elementwise",
         source: source.into(),
         bindings: buffers.iter().map(Vectors::binding).collect(),
         params,
-        workgroups: vectors.div_ceil(LANES * VECTORS),
+        workgroups: vectors.div_ceil(manner.workgroup * manner.vectors),
     }))
 }
 
@@ -144,11 +170,13 @@ fn source(
         Some(Place::Bits) => bits::declare(&name(index), index + 1),
         _ => buffer.declare(&name(index), index + 1),
     });
-    // Of operands that are not repeated, the vector where they begin.
+    // Of operands that are not repeated, the vector or the number where they begin.
     let firsts: Vec<String> = (0..places.len())
-        .map(|index| match walk.first(index) {
-            first if first > 0 && !places[index].is_repeated() => added(params, first as u32 / 4),
-            _ => "0u".to_string(),
+        .map(|index| match (walk.first(index) as u32, places[index]) {
+            (0, _) => "0u".to_string(),
+            (first, Place::Along) => added(params, first / 4),
+            (first, Place::Number) => added(params, first),
+            _ => String::new(),
         })
         .collect();
     let input = |input: u8| {
@@ -157,13 +185,13 @@ fn source(
             Place::Along if walk.first(index) == 0 => format!("load_x{index}(i)"),
             Place::Along => format!("load_x{index}(i + {})", firsts[index]),
             Place::Bits => format!("truths_x{index}(4u * i)"),
-            Place::Number => format!("vec4(load_x{index}({}).x)", firsts[index]),
+            Place::Number => format!("vec4(number_x{index}({}))", firsts[index]),
             Place::Vector => format!("load_x{index}(o{index})"),
-            Place::Splat => format!("vec4(load_x{index}(o{index} / 4u)[o{index} % 4u])"),
+            Place::Splat => format!("vec4(number_x{index}(o{index}))"),
         }
     };
     let body = statements(code, "vec4<f32>", input, |number| added_number(params, number));
-    include_str!("../../../../shaders/elementwise/lanes.wgsl")
+    include_str!("../../../../shaders/elementwise/quads.wgsl")
         .replace("//BINDINGS", &declared.collect::<String>())
         .replace("//OFFSETS", offsets)
         .replace("//BODY", &body)
