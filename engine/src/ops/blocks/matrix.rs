@@ -207,10 +207,15 @@ fn tile(side: usize, vectors: Vectors) -> (usize, usize) {
 
 /// Finds the largest magnitude of an operand that has so many elements.
 fn largest(operand: usize, elements: usize, stored: Stored) -> Launch {
-    let source = include_str!("../../../../shaders/reduce/largest.wgsl");
+    let scalar = stored.scalar();
+    let (element, value, elements) = match elements.is_multiple_of(4) {
+        true => (format!("vec4<{scalar}>"), "vec4<f32>", elements / 4),
+        false => (scalar.to_string(), "f32", elements),
+    };
+    let source = include_str!("../../../../shaders/reduce/largest.wgsl").replace("ELEMENT", &element);
     Launch {
         label: "largest magnitude",
-        source: source.replace("ELEMENT", stored.scalar()).into(),
+        source: source.replace("VALUE", value).into(),
         bindings: vec![Binding::read_input(operand), Binding::write_scratch(LARGEST)],
         params: [elements, operand * MAXIMA].map(|word| word as u32).to_vec(),
         workgroups: MAXIMA,
