@@ -32,7 +32,8 @@ fn what_cannot_be_trained_is_said_in_one_sentence() {
             2,
             "invalid value 'vgg16' for '--net <NET>': there is no net 'vgg16'; known are resnet20, resnet32, resnet44, resnet56 (with -projection behind them for \
              convolved shortcuts), resnet18, resnet34, resnet50 (with -imagenet behind them for torchvision's), \
-             preact-resnet18 (with -normalised behind it for a last batch norm) and wrn-DEPTH-WIDTH with a depth of 6n+4",
+             preact-resnet18 (with -plain behind it for shortcuts that read the plain input, and -normalised for a last \
+             batch norm) and wrn-DEPTH-WIDTH with a depth of 6n+4",
         ),
         (
             "--data nowhere --recipe standard --net resnet20 --width 99999",
