@@ -117,7 +117,8 @@ impl Architecture {
         }
     }
 
-    /// Another net whose tensors have the same names and shapes, which nobody can tell from this one by them.
+    /// The net with plain shortcuts whose tensors have the same names and shapes, if there is one: they do not tell it from
+    /// this one.
     pub fn twin(self) -> Option<Self> {
         match self {
             Self::ResNet { form, depth, width } => {

@@ -74,8 +74,8 @@ impl fmt::Display for Known {
     }
 }
 
-/// The net whose tensors these are. Of several that they are enough for, the one that leaves the fewest unused; of two that
-/// they cannot tell apart, the one that has an [`Architecture::twin`].
+/// The net whose tensors these are. Of several that they are enough for, the one that leaves the fewest unused; of
+/// [twins](Architecture::twin), not the one with plain shortcuts.
 pub fn recognise(weights: &Weights) -> Option<Known> {
     let sizes = Sizes { weights, within: "" };
     let backbone = Sizes { weights, within: "backbone." };

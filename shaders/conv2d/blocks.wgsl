@@ -28,7 +28,7 @@
   let first_tap = vec2(phase / phases.y, phase % phases.y);
   let taps = (kernel + phases - 1u - first_tap) / phases;
   let channels = (sources + 3u) / 4u * 4u;
-  let steps = (taps.x * taps.y * channels + 15u) / 16u;
+  let steps = (taps.x * taps.y * channels + STEPu - 1u) / STEPu;
 
   // The source pixel of tap number 0 for each row that is fetched; far outside where there is no such row.
   //for i in 0..LOADS
@@ -56,7 +56,7 @@
       next_left$i = if_inside(load_x(x$i, c, sources), inside$i);
       //end
       //FETCH_WEIGHTS
-      c += 16u;
+      c += STEPu;
       while (c >= channels) {
         c -= channels;
         tap.y++;
@@ -83,7 +83,7 @@
       let met$i = w_tap$i < taps.x * taps.y && w_c$i < sources;
       let w$i = select(0u, (w_tap$i * sources + w_c$i) * stride_w(destinations), met$i);
       next_right$i = if_inside(load_w(w$i, w_n, destinations), met$i);
-      w_c$i += 16u;
+      w_c$i += STEPu;
       while (w_c$i >= channels) {
         w_c$i -= channels;
         w_tap$i++;

@@ -26,7 +26,7 @@
   if (part >= params[0][2]) { return; }
   let first_row = index / column_blocks % row_blocks * ROWS;
   let first_column = index % column_blocks * COLUMNS;
-  let all_steps = (pixels + 15u) / 16u;
+  let all_steps = (pixels + STEPu - 1u) / STEPu;
   let steps = min(params[0][1], all_steps - part * params[0][1]);
 
   // The tap and the channel of the vectors of x that are fetched.
@@ -37,21 +37,21 @@
   let fetched_n = min(first_column + 4u * right_quad, outputs - 1u);
   // Image, row and column of the output pixels that are fetched next.
   //for i in 0..LOADS
-  let first$i = part * params[0][1] * 16u + left_k$i;
+  let first$i = part * params[0][1] * STEPu + left_k$i;
   var image$i = first$i / (output.x * output.y);
   var p$i = first$i / output.y % output.x;
   var q$i = first$i % output.y;
   //end
 //== fetch
       //for i in 0..LOADS
-      let k$i = part * params[0][1] * 16u + step * 16u + left_k$i;
+      let k$i = (part * params[0][1] + step) * STEPu + left_k$i;
       let at$i = vec2(p$i, q$i) * stride + tap - padding;
       let inside$i = k$i < pixels && fetched_row < rows && all(at$i < input);
       let x$i = select(0u, ((image$i * input.x + at$i.x) * input.y + at$i.y) * stride_x(inputs), inside$i);
       next_left$i = if_inside(load_x(x$i, c, inputs), inside$i);
       let dy$i = select(0u, k$i * stride_dy(outputs), k$i < pixels);
       next_right$i = if_inside(load_dy(dy$i, fetched_n, outputs), k$i < pixels);
-      q$i += 16u;
+      q$i += STEPu;
       while (q$i >= output.y) {
         q$i -= output.y;
         p$i++;

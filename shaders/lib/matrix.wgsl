@@ -2,7 +2,7 @@ enable f16;
 //ENABLE
 // A product of matrices on matrix units: y[m, n] = sum over k of a[m, k] * b[k, n], with the operation's places
 // filled in as in blocks.wgsl.
-// A workgroup of THREADS makes ROWS x COLUMNS of y in steps of 16 along k; each of its subgroups of 32 makes
+// A workgroup of THREADS makes ROWS x COLUMNS of y in steps of STEP along k; each of its subgroups of 32 makes
 // ROW_FRAGMENTS x COLUMN_FRAGMENTS fragments of 16 x 16.
 // Units multiply 16-bit floats, whose significands have 11 bits, and add in f32. convert/split.wgsl has scaled
 // each factor by a power of two and split it into pieces; with one piece, a factor that is stored so is read as it is. For products as exact as in f32 there are two, and of
@@ -40,11 +40,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
         ) {
   let index = folded(workgroup, grid);
   //BEGIN
-  let vector = lane % 4u;
+  let vector = lane % (STEPu / 4u);
   let left_quad = lane % (ROWS / 4u);
   let right_quad = lane % (COLUMNS / 4u);
   //for i in 0..LOADS
-  let row$i = lane / 4u + $iu * (THREADS / 4u);
+  let row$i = lane / (STEPu / 4u) + $iu * (4u * THREADS / STEPu);
   let left_k$i = lane / (ROWS / 4u) + $iu * (4u * THREADS / ROWS);
   let right_k$i = lane / (COLUMNS / 4u) + $iu * (4u * THREADS / COLUMNS);
   var next_left$i = Quad();
@@ -76,18 +76,22 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     if (step < steps) {
       //FETCH
     }
-    //for p in 0..PIECES
-    //for j in 0..COLUMN_FRAGMENTS
-    let b$p_$j = load_right$p((across + 16u * $ju) RIGHT_LINE);
-    //end
-    //for h in 0..ROW_FRAGMENTS
-    let a$p_$h = load_left$p((down + 16u * $hu) LEFT_LINE);
-    //end
-    //end
-    //for h in 0..ROW_FRAGMENTS
-    //for j in 0..COLUMN_FRAGMENTS
-    ADD_PRODUCTS
-    //end
+    //for s in 0..FRAGMENTS_OF_A_STEP
+    {
+      //for p in 0..PIECES
+      //for j in 0..COLUMN_FRAGMENTS
+      let b$p_$j = load_right$p((across + 16u * $ju) RIGHT_LINE + $su * RIGHT_NEXT);
+      //end
+      //for h in 0..ROW_FRAGMENTS
+      let a$p_$h = load_left$p((down + 16u * $hu) LEFT_LINE + $su * LEFT_NEXT);
+      //end
+      //end
+      //for h in 0..ROW_FRAGMENTS
+      //for j in 0..COLUMN_FRAGMENTS
+      ADD_PRODUCTS
+      //end
+      //end
+    }
     //end
     workgroupBarrier();
   }

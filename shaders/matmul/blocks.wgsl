@@ -13,16 +13,16 @@
   let first_row = index / column_blocks % row_blocks * ROWS;
   let first_column = index % column_blocks * COLUMNS;
   let first_step = part * params[0][3];
-  let steps = min(params[0][3], (size.y + 15u) / 16u - first_step);
+  let steps = min(params[0][3], (size.y + STEPu - 1u) / STEPu - first_step);
 //== fetch along
       //for i in 0..LOADS
       let SIDE_line$i = min(FIRST + row$i, LENGTH - 1u) * stride_SIDE(size.y);
-      let SIDE_first$i = (first_step + step) * 16u + 4u * vector;
+      let SIDE_first$i = (first_step + step) * STEPu + 4u * vector;
       next_SIDE$i = if_inside(load_SIDE(SIDE_line$i, min(SIDE_first$i, size.y - 1u), size.y), SIDE_first$i < size.y);
       //end
 //== fetch across
       //for i in 0..LOADS
-      let SIDE_sum$i = (first_step + step) * 16u + SIDE_k$i;
+      let SIDE_sum$i = (first_step + step) * STEPu + SIDE_k$i;
       let SIDE_line$i = min(SIDE_sum$i, size.y - 1u) * stride_SIDE(LENGTH);
       let SIDE_at$i = min(FIRST + 4u * SIDE_quad, LENGTH - 1u);
       next_SIDE$i = if_inside(load_SIDE(SIDE_line$i, SIDE_at$i, LENGTH), SIDE_sum$i < size.y);

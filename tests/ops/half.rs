@@ -8,7 +8,7 @@ use crate::harness::{gpu, uniform};
 /// Normalised mean square error of a result whose factors have 11 bits: about 1e-7, and that of 32-bit ones is 1e-14.
 const EXPECTED: std::ops::Range<f64> = 1e-9..1e-6;
 
-const KERNELS: [&str; 2] = ["matrix-f16-64", "matrix-f16-128"];
+const KERNELS: [&str; 3] = ["matrix-f16-64", "matrix-f16-128", "matrix-f16-128x32"];
 
 /// A product, and a convolution with both its gradients, of numbers that a 16-bit float could not hold.
 fn results(device: &Device) -> Vec<Vec<f32>> {

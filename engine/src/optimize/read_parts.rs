@@ -12,8 +12,8 @@ use crate::shape::DType;
 /// Larger tensors would take memory for as long as a part of them is read.
 const MOST_ELEMENTS: usize = 1 << 14;
 
-/// Where elementwise operations alone read a part, and its elements are neighbours, they read the whole tensor there. No
-/// other rewrite knows of such operands: it comes last.
+/// Where elementwise operations alone read a part, and its elements are neighbours, they read the whole tensor there. What
+/// rewrites code knows no such operands, so that this comes after it.
 pub fn read_parts(mut trace: Trace) -> Trace {
     let readers = readers(&trace);
     for index in 0..trace.nodes.len() {

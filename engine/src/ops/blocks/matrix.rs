@@ -9,7 +9,7 @@
 //!
 //! Factors are split by a launch of their own, once, because the one that multiplies meets every number many times.
 
-use super::{Product, STEP, Vectors};
+use super::{Product, Vectors};
 use crate::ops::conv2d::gpu::pixels;
 use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, unroll};
 
@@ -38,6 +38,8 @@ pub struct Matrix {
     pub subgroups: [usize; 2],
     /// Pieces of each factor, 1 or 2.
     pub pieces: usize,
+    /// Length of a step along the sum.
+    pub step: usize,
 }
 
 impl Matrix {
@@ -54,9 +56,19 @@ impl Matrix {
         SUBGROUP * self.subgroups[0] * self.subgroups[1]
     }
 
+    /// Length of a tile and of its rows, in vectors of four halves.
+    fn tile(&self, side: usize, vectors: Vectors) -> (usize, usize) {
+        let (rows, row) = match vectors {
+            Vectors::Along => (side, self.step),
+            Vectors::Across => (self.step, side),
+        };
+        let stride = (row + PADDING) / 4;
+        (rows * stride, stride)
+    }
+
     /// Bytes of workgroup memory: a tile for each piece of either factor, and a fragment of each subgroup.
     pub fn bytes(&self, side: usize, vectors: [Vectors; 2]) -> usize {
-        let tiles: usize = vectors.iter().map(|vectors| self.pieces * tile(side, *vectors).0 * 8).sum();
+        let tiles: usize = vectors.iter().map(|vectors| self.pieces * self.tile(side, *vectors).0 * 8).sum();
         tiles + self.threads() * 8 * size_of::<f32>()
     }
 
@@ -126,7 +138,12 @@ impl Matrix {
     pub fn template(&self, side: usize, product: &Product, free: usize, units: bool) -> String {
         let [left, right] = product.vectors;
         let ((left_length, left_stride), (right_length, right_stride)) =
-            (tile(side, left), tile(side, right));
+            (self.tile(side, left), self.tile(side, right));
+        // Where a tile has the next fragments along k.
+        let next = |vectors: Vectors, stride: usize| match vectors {
+            Vectors::Along => format!("{}u", FRAGMENT / 4),
+            Vectors::Across => format!("{}u", FRAGMENT * stride),
+        };
         // Fragments of a tile whose vectors lie along k have their rows one behind the other on the left, and
         // their columns on the right.
         let (load_left, left_line, left_place, keep_left) = match left {
@@ -170,6 +187,7 @@ impl Matrix {
             ("SUBGROUP_COLUMNS", self.subgroups[1]),
             ("LEFT_LENGTH", left_length),
             ("RIGHT_LENGTH", right_length),
+            ("FRAGMENTS_OF_A_STEP", self.step / FRAGMENT),
             ("PIECES", self.pieces),
             ("SCALES", free),
         ];
@@ -187,22 +205,14 @@ impl Matrix {
             .replace("LOAD_RIGHT", load_right)
             .replace("LEFT_EXPONENT", &exponent(0))
             .replace("RIGHT_EXPONENT", &exponent(1))
+            .replace("LEFT_NEXT", &next(left, left_stride))
+            .replace("RIGHT_NEXT", &next(right, right_stride))
             .replace("LEFT_PLACE", left_place)
             .replace("RIGHT_PLACE", right_place)
             .replace("LEFT_STRIDE", &format!("{left_stride}u"))
             .replace("RIGHT_STRIDE", &format!("{right_stride}u"));
         words.iter().fold(template, |text, (word, value)| text.replace(word, &value.to_string()))
     }
-}
-
-/// Length of a tile and of its rows, in vectors of four halves.
-fn tile(side: usize, vectors: Vectors) -> (usize, usize) {
-    let (rows, row) = match vectors {
-        Vectors::Along => (side, STEP),
-        Vectors::Across => (STEP, side),
-    };
-    let stride = (row + PADDING) / 4;
-    (rows * stride, stride)
 }
 
 /// Finds the largest magnitude of an operand that has so many elements.
@@ -261,7 +271,7 @@ mod tests {
     /// The kernel's arithmetic for one element.
     fn product(a: &[f32], b: &[f32], scales: [f32; 2]) -> f32 {
         let mut sum = 0.0f32;
-        for (a, b) in a.chunks(STEP).zip(b.chunks(STEP)) {
+        for (a, b) in a.chunks(FRAGMENT).zip(b.chunks(FRAGMENT)) {
             let mut part = 0.0f32;
             for (p, q) in [(1, 0), (0, 1), (0, 0)] {
                 let terms =

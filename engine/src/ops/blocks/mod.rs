@@ -12,8 +12,6 @@ use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, Variant, 
 use matrix::Matrix;
 use registers::Registers;
 
-/// Length of a step along the sum, as the shaders have it.
-const STEP: usize = 16;
 /// Workgroups that keep a large GPU busy, about two for each of its multiprocessors.
 const BUSY: usize = 256;
 /// Fewest steps that are worth a workgroup of their own when a sum is split.
@@ -47,18 +45,20 @@ const fn registers(name: &'static str, side: usize, quads: [usize; 2], speed: f6
     Block { name, side, kernel: Kernel::Registers(Registers { quads }), speed }
 }
 
-const fn matrix(name: &'static str, side: usize, subgroups: [usize; 2], pieces: usize, speed: f64) -> Block {
-    Block { name, side, kernel: Kernel::Matrix(Matrix { subgroups, pieces }), speed }
+const fn matrix(name: &'static str, side: usize, matrix: Matrix, speed: f64) -> Block {
+    Block { name, side, kernel: Kernel::Matrix(matrix), speed }
 }
 
-/// For layers of many and of few rows and columns.
-const BLOCKS: [Block; 6] = [
+/// For layers of many and of few rows and columns. Longer steps meet fewer barriers, of which the speed is a guess, lower
+/// than what was measured, so that they are taken only where measuring shows them to be faster.
+const BLOCKS: [Block; 7] = [
     registers("blocks-64", 64, [2, 1], 25e12),
     registers("blocks-32", 32, [1, 1], 21e12),
-    matrix("matrix-f16x3-128", 128, [2, 4], 2, 38e12),
-    matrix("matrix-f16x3-64", 64, [2, 2], 2, 40e12),
-    matrix("matrix-f16-128", 128, [2, 4], 1, 85e12),
-    matrix("matrix-f16-64", 64, [2, 2], 1, 75e12),
+    matrix("matrix-f16x3-128", 128, Matrix { subgroups: [2, 4], pieces: 2, step: 16 }, 38e12),
+    matrix("matrix-f16x3-64", 64, Matrix { subgroups: [2, 2], pieces: 2, step: 16 }, 40e12),
+    matrix("matrix-f16-128", 128, Matrix { subgroups: [2, 4], pieces: 1, step: 16 }, 85e12),
+    matrix("matrix-f16-128x32", 128, Matrix { subgroups: [2, 4], pieces: 1, step: 32 }, 80e12),
+    matrix("matrix-f16-64", 64, Matrix { subgroups: [2, 2], pieces: 1, step: 16 }, 75e12),
 ];
 
 /// Seconds of a launch, and of a byte through memory, on such a GPU.
@@ -174,6 +174,14 @@ impl Block {
         }
     }
 
+    /// Length of a step along the sum.
+    fn step(&self) -> usize {
+        match &self.kernel {
+            Kernel::Registers(_) => registers::STEP,
+            Kernel::Matrix(matrix) => matrix.step,
+        }
+    }
+
     /// Whether adapters of such abilities can make the block, and it is at least half filled either way or the
     /// smallest of its kind.
     fn fits(&self, product: &Product, abilities: &Abilities) -> bool {
@@ -197,7 +205,7 @@ impl Cut {
     fn new(block: Block, product: Product, abilities: &Abilities) -> Cut {
         let of_one = product.rows.div_ceil(block.side) * product.columns.div_ceil(block.side);
         let blocks = product.products * of_one;
-        let steps = product.length.div_ceil(STEP);
+        let steps = product.length.div_ceil(block.step());
         let wanted = if product.split.is_some() { BUSY / blocks.max(1) } else { 1 };
         let part_steps = steps.div_ceil(wanted.min(steps / PART_STEPS).clamp(1, PARTS)).max(1);
         let parts = steps.div_ceil(part_steps).max(1);
@@ -254,9 +262,10 @@ impl Cut {
                 matrix.template(*side, &self.product, free, self.abilities.cooperative_matrix)
             }
         };
-        let loads = side * STEP / 4 / self.block.threads();
+        let (threads, step) = (self.block.threads(), self.block.step());
+        let loads = side * step / 4 / threads;
         let words =
-            [("THREADS", self.block.threads()), ("LOADS", loads), ("ROWS", *side), ("COLUMNS", *side)];
+            [("THREADS", threads), ("LOADS", loads), ("ROWS", *side), ("COLUMNS", *side), ("STEP", step)];
         let filled = template
             .replace("//DECLARATIONS_OF_OPERATION", places.declarations)
             .replace("//PLACE", places.place)

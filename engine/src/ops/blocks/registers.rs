@@ -1,6 +1,9 @@
 //! Blocks that are multiplied in registers.
 
-use super::{STEP, Vectors};
+use super::Vectors;
+
+/// Length of a step along the sum, as the shader has it.
+pub const STEP: usize = 16;
 
 /// Side of the smallest block.
 pub const SMALLEST: usize = 32;
