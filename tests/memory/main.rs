@@ -42,30 +42,39 @@ fn half() -> Device {
     Device::Gpu(gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 
-/// One step of training with momentum.
-fn training(batch: usize) -> Graph {
-    let g = Graph::new();
-    let scope = Scope::new(&g, "net", Mode::Train);
-    let logits = NET.trace(&scope, g.state("image", [batch, 32, 32, 3])).logits;
+/// The loss of a batch, and what an optimizer of `net` needs.
+fn gradients<'g>(g: &'g Graph, net: &Classifier, batch: usize) -> Vec<Parameter<'g>> {
+    let scope = Scope::new(g, "net", Mode::Train);
+    let logits = net.trace(&scope, g.state("image", [batch, 32, 32, 3])).logits;
     let loss = logits.cross_entropy(g.state_u32("labels", [batch]), 0.0);
     let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
     let targets: Vec<_> = learned.iter().map(|p| p.value).collect();
     let gradients = g.gradient(loss.mean_all(), &targets).expect("a differentiable net");
-    let parameters: Vec<Parameter> = learned
+    g.output("loss", loss);
+    learned
         .into_iter()
         .zip(gradients)
         .map(|(p, gradient)| Parameter { name: p.name, value: p.value, gradient, decay: true })
-        .collect();
+        .collect()
+}
+
+/// One step of training with momentum.
+fn training(batch: usize) -> Graph {
+    let g = Graph::new();
+    let parameters = gradients(&g, &NET, batch);
     let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
     Optimizer::Sgd(sgd).trace(&g, &parameters, g.state("learning_rate", []));
-    g.output("loss", loss);
     g
 }
 
 fn evaluation(batch: usize) -> Graph {
+    evaluation_of(&NET, batch)
+}
+
+fn evaluation_of(net: &Classifier, batch: usize) -> Graph {
     let g = Graph::new();
     let scope = Scope::new(&g, "net", Mode::Evaluate);
-    g.output("logits", NET.trace(&scope, g.state("image", [batch, 32, 32, 3])).logits);
+    g.output("logits", net.trace(&scope, g.state("image", [batch, 32, 32, 3])).logits);
     g
 }
 

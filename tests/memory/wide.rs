@@ -2,10 +2,11 @@
 
 use unperturb_engine::ops::Op;
 use unperturb_engine::ops::norms::Ball;
+use unperturb_engine::optim::Parameter;
 use unperturb_engine::{Device, Graph, Session};
 use unperturb_nets::{Architecture, Classifier, Mode, Normalization, Scope};
 
-use crate::{alone, gpu};
+use crate::{alone, evaluation_of, gpu, gradients};
 
 const BATCH: usize = 64;
 
@@ -63,25 +64,11 @@ fn steps_do_not_grow_with_the_batch() {
     }
 }
 
-/// The classes of a batch.
-fn evaluation() -> Graph {
-    let g = Graph::new();
-    let scope = Scope::new(&g, "net", Mode::Evaluate);
-    g.output("logits", NET.trace(&scope, g.state("images", [BATCH, 32, 32, 3])).logits);
-    g
-}
-
 /// The gradients of all weights, without an optimizer.
 fn training() -> Graph {
     let g = Graph::new();
-    let scope = Scope::new(&g, "net", Mode::Train);
-    let logits = NET.trace(&scope, g.state("images", [BATCH, 32, 32, 3])).logits;
-    let loss = logits.cross_entropy(g.state_u32("labels", [BATCH]), 0.0).mean_all();
-    let learned: Vec<_> = scope.parameters().into_iter().filter(|p| p.kind.is_learned()).collect();
-    let targets: Vec<_> = learned.iter().map(|p| p.value).collect();
-    for (gradient, parameter) in g.gradient(loss, &targets).expect("differentiable").into_iter().zip(learned)
-    {
-        g.output(format!("gradient of {}", parameter.name), gradient);
+    for Parameter { name, gradient, .. } in gradients(&g, &NET, BATCH) {
+        g.output(format!("gradient of {name}"), gradient);
     }
     g
 }
@@ -99,7 +86,9 @@ fn half_precision_takes_half_the_memory_for_activations() {
         eprintln!("{device}: {plan}");
         plan.slabs.iter().map(|&words| words as f64).sum()
     };
-    for (name, graph, most) in [("evaluation", evaluation(), 0.55), ("training", training(), 0.6)] {
+    for (name, graph, most) in
+        [("evaluation", evaluation_of(&NET, BATCH), 0.55), ("training", training(), 0.6)]
+    {
         let share = slabs(&half, &graph) / slabs(&single, &graph);
         assert!(share < most, "{name}: {share}");
     }

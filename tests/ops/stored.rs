@@ -6,6 +6,7 @@
 use unperturb_engine::runtime::gpu::GpuDevice;
 use unperturb_engine::{DType, Device, Graph, Session, Value};
 
+use crate::golden::reader::normalised_error;
 use crate::half::halved;
 use crate::harness::{gpu, uniform};
 
@@ -17,26 +18,33 @@ const PIXELS: [usize; 4] = [2, 17, 18, 8];
 
 type Build = for<'g> fn(&'g Graph, Value<'g>) -> Vec<Value<'g>>;
 
-/// The results of `build` on pixels that a convolution makes, and how many operands are in half precision.
-fn results(device: &Device, build: Build) -> (Vec<Vec<f32>>, usize) {
+/// `build` on pixels that a convolution makes, and how many results that has.
+fn traced(build: Build) -> (Graph, usize) {
     let g = Graph::new();
     let x = g.state("x", PIXELS).conv2d(g.state("same", [1, 1, 8, 8]), None, 1, 0);
     let built = build(&g, x);
     for (number, &value) in built.iter().enumerate() {
         g.output(format!("y{number}"), value);
     }
+    let count = built.len();
+    (g, count)
+}
+
+/// Its results, and how many operands are in half precision.
+fn results(device: &Device, build: Build) -> (Vec<Vec<f32>>, usize) {
+    let (g, count) = traced(build);
     let fail = |error: unperturb_engine::EngineError| -> ! { panic!("{device}: {error}") };
     let mut session = Session::new(device);
     let program = session.compile(&g).unwrap_or_else(|error| fail(error));
     let states: Vec<_> =
         program.plan().states.iter().filter(|state| !state.name.starts_with("kept/")).collect();
     for state in states {
-        let count = state.ty.shape.elements();
+        let elements = state.ty.shape.elements();
         let seed = state.name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte)) & 0xffff;
         let numbers: Vec<f32> = match state.name.as_str() {
             "same" => (0..64).map(|i| f32::from(u8::from(i % 9 == 0))).collect(),
             // Eight binary digits.
-            _ => uniform(seed, count, -128.0, 128.0).iter().map(|x| x.floor() as f32 / 64.0).collect(),
+            _ => uniform(seed, elements, -128.0, 128.0).iter().map(|x| x.floor() as f32 / 64.0).collect(),
         };
         session.write(&state.name, &numbers).unwrap_or_else(|error| fail(error));
     }
@@ -46,19 +54,14 @@ fn results(device: &Device, build: Build) -> (Vec<Vec<f32>>, usize) {
     let operands = program.plan().steps.iter().flat_map(|step| &step.signature.inputs);
     let halves = operands.filter(|ty| ty.dtype == DType::F16).count();
     let read = |number| session.read(&format!("y{number}")).unwrap_or_else(|error| fail(error));
-    ((0..built.len()).map(read).collect(), halves)
+    ((0..count).map(read).collect(), halves)
 }
 
 /// All ways to run `build` in half precision.
 fn every_variant(build: Build) -> Vec<(&'static str, GpuDevice)> {
     let Device::Gpu(device) = gpu() else { unreachable!("it opens a GPU") };
     let device = halved(&device);
-    let g = Graph::new();
-    let x = g.state("x", PIXELS).conv2d(g.state("same", [1, 1, 8, 8]), None, 1, 0);
-    for (number, value) in build(&g, x).into_iter().enumerate() {
-        g.output(format!("y{number}"), value);
-    }
-    let names = device.variants(&g).expect("traces");
+    let names = device.variants(&traced(build).0).expect("traces");
     names.into_iter().map(|name| (name, device.preferring(name))).collect()
 }
 
@@ -70,9 +73,7 @@ fn reads(name: &str, build: Build) {
         assert!(halves > 0, "{name}, {variant}: nothing is in half precision");
         let bound = if variant.starts_with("matrix-f16-") { ROUNDED } else { EXACT };
         for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
-            let square = |x: f32| f64::from(x) * f64::from(x);
-            let error: f64 = found.iter().zip(expected).map(|(f, e)| square(f - e)).sum();
-            let error = error / expected.iter().map(|&e| square(e)).sum::<f64>();
+            let error = normalised_error(found, expected);
             assert!(error <= bound, "{name}, {variant}, result {number}: {error:.1e} of {bound:.0e}");
         }
     }

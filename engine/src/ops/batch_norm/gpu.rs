@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Extent;
+use crate::ops::Signature;
 use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Slot, Stored, Variant, Vectors};
 
 const WORKGROUP: usize = 64;
@@ -56,19 +57,21 @@ fn chunk_rows(extent: Extent) -> usize {
 }
 
 impl Reduction {
-    /// On any adapter, of `x` that is stored so.
-    pub fn lower(&self, extent: Extent, x: Stored) -> Lowered {
+    /// On any adapter. The first operand is x.
+    pub fn lower(&self, signature: &Signature) -> Lowered {
+        let extent = Extent::new(&signature.inputs[0].shape);
         let chunks = extent.rows.div_ceil(chunk_rows(extent));
         let operands = (0..self.operands.len()).map(Binding::read_input);
         let bindings = operands.chain([Binding::write_scratch(0)]).collect();
+        let x = Stored::of(signature.inputs[0].dtype);
         let chunk = self.chunk.replace("ELEMENT", x.scalar());
         self.stages(extent, chunk.into(), bindings, (chunks * extent.channels).div_ceil(WORKGROUP))
     }
 
     /// All ways to run it, the likely best first.
-    pub fn variants(&self, extent: Extent, x: Stored, abilities: &Abilities) -> Vec<Variant> {
-        let lanes = abilities.lanes(|| self.lanes(extent, abilities));
-        Variant::all(lanes, vec![], self.lower(extent, x), abilities)
+    pub fn variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
+        let lanes = abilities.lanes(|| self.lanes(Extent::new(&signature.inputs[0].shape), abilities));
+        Variant::all(lanes, vec![], self.lower(signature), abilities)
     }
 
     /// For software drivers whose subgroups are 8 lanes, unless there is little to do or channels are no vectors of

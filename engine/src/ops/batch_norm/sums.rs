@@ -5,7 +5,7 @@ use crate::autodiff::Differentiated;
 use crate::graph::Value;
 use crate::ops::{Operation, Signature, expect_inputs};
 use crate::runtime::cpu::Buffers;
-use crate::runtime::gpu::{Abilities, Lowered, Stored, Variant};
+use crate::runtime::gpu::{Abilities, Lowered, Variant};
 use crate::shape::{DType, Type};
 
 /// Mean (row 0) and biased variance (row 1) of each channel: `[..., c] -> [2, c]`.
@@ -58,11 +58,11 @@ impl Operation for BatchNormStatistics {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::statistics().lower(Extent::new(&signature.inputs[0].shape), stored(signature))
+        gpu::statistics().lower(signature)
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        gpu::statistics().variants(Extent::new(&signature.inputs[0].shape), stored(signature), abilities)
+        gpu::statistics().variants(signature, abilities)
     }
 }
 
@@ -111,19 +111,10 @@ impl Operation for BatchNormGradientSums {
     }
 
     fn gpu(&self, signature: &Signature) -> Lowered {
-        gpu::gradient_sums(self.epsilon).lower(Extent::new(&signature.inputs[0].shape), stored(signature))
+        gpu::gradient_sums(self.epsilon).lower(signature)
     }
 
     fn gpu_variants(&self, signature: &Signature, abilities: &Abilities) -> Vec<Variant> {
-        gpu::gradient_sums(self.epsilon).variants(
-            Extent::new(&signature.inputs[0].shape),
-            stored(signature),
-            abilities,
-        )
+        gpu::gradient_sums(self.epsilon).variants(signature, abilities)
     }
-}
-
-/// How x is.
-fn stored(signature: &Signature) -> Stored {
-    Stored::of(signature.inputs[0].dtype)
 }

@@ -16,41 +16,27 @@ pub(crate) fn declare(name: &str, binding: usize) -> String {
 }
 
 pub fn portable(threshold: f32, signature: &Signature) -> Lowered {
-    let element = Stored::of(signature.inputs[0].dtype).scalar();
-    let x = format!(
-        "@group(0) @binding(1) var<storage, read> x: array<vec4<{element}>>;
-fn load_x(i: u32) -> vec4<f32> {{
-  return vec4<f32>(x[i]);
-}}"
-    );
-    lower(threshold, signature, &x, Binding::read_input(0), 64, &format!("{VECTORS}u"))
+    let x = Vectors::plain(Binding::read_input(0), Stored::of(signature.inputs[0].dtype));
+    lower(threshold, signature, &x, 64, &format!("{VECTORS}u"))
 }
 
 pub fn lanes(threshold: f32, signature: &Signature, abilities: &Abilities) -> Lowered {
     let x = Vectors::input(0, abilities);
     // A loop of known length would be written out, and each load in it for every lane.
-    lower(threshold, signature, &x.declare("x", 1), x.binding(), 8, "params[0][2]")
+    lower(threshold, signature, &x, 8, "params[0][2]")
 }
 
-/// `x` declares the operand and how four neighbours of it are loaded, `vectors` is how the shader knows the vectors of
-/// a word.
-fn lower(
-    threshold: f32,
-    signature: &Signature,
-    x: &str,
-    binding: Binding,
-    workgroup: usize,
-    vectors: &str,
-) -> Lowered {
+/// `x` is the operand, `vectors` how the shader knows the vectors of a word.
+fn lower(threshold: f32, signature: &Signature, x: &Vectors, workgroup: usize, vectors: &str) -> Lowered {
     let words = signature.inputs[0].shape.elements() / WORD;
     let source = include_str!("../../../../shaders/bits/exceeds.wgsl")
-        .replace("//OPERAND", x)
+        .replace("//OPERAND", &x.declare("x", 1))
         .replace("WORKGROUP", &workgroup.to_string())
         .replace("VECTORS", vectors);
     Lowered::single(Launch {
         label: "exceeds",
         source: source.into(),
-        bindings: vec![binding, Binding::write_output()],
+        bindings: vec![x.binding(), Binding::write_output()],
         params: vec![words as u32, threshold.to_bits(), VECTORS as u32],
         workgroups: words.div_ceil(workgroup),
     })

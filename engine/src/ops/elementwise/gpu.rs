@@ -46,7 +46,7 @@ fn by_element(op: &Elementwise, signature: &Signature) -> Lowered {
     if !strided.is_empty() {
         let axes = walk.sizes.len();
         for &index in &strided {
-            let first = first_of(&walk, index, &mut params);
+            let first = beginning(walk.first(index), &mut params);
             writeln!(offsets, "  var o{index} = {first};").expect("writing to a string");
         }
         writeln!(offsets, "  var rest = i;").expect("writing to a string");
@@ -62,8 +62,8 @@ fn by_element(op: &Elementwise, signature: &Signature) -> Lowered {
     let places: Vec<String> = (0..inputs)
         .map(|index| match index {
             _ if walk.is_contiguous(index) && walk.first(index) == 0 => "i".to_string(),
-            _ if walk.is_contiguous(index) => format!("i + {}", first_of(&walk, index, &mut params)),
-            _ if walk.is_scalar(index) => first_of(&walk, index, &mut params),
+            _ if walk.is_contiguous(index) => format!("i + {}", beginning(walk.first(index), &mut params)),
+            _ if walk.is_scalar(index) => beginning(walk.first(index), &mut params),
             _ => format!("o{index}"),
         })
         .collect();
@@ -89,8 +89,8 @@ fn by_element(op: &Elementwise, signature: &Signature) -> Lowered {
 }
 
 /// The expression of where what is read of an operand begins.
-fn first_of(walk: &Walk, index: usize, params: &mut Vec<u32>) -> String {
-    match walk.first(index) {
+pub(super) fn beginning(first: usize, params: &mut Vec<u32>) -> String {
+    match first {
         0 => "0u".to_string(),
         first => added(params, first as u32),
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Elementwise;
 use super::broadcast::Walk;
-use super::gpu::{added, added_number, statements};
+use super::gpu::{added, added_number, beginning, statements};
 use super::program::Code;
 use crate::ops::{Signature, bits};
 use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Slot, Stored, Vectors};
@@ -65,6 +65,14 @@ impl Place {
     fn is_repeated(self) -> bool {
         matches!(self, Place::Vector | Place::Splat)
     }
+
+    /// Elements of what the operand is counted in.
+    fn unit(self) -> usize {
+        match self {
+            Place::Along | Place::Bits | Place::Vector => 4,
+            Place::Number | Place::Splat => 1,
+        }
+    }
 }
 
 /// The program on software drivers whose subgroups are 8 lanes, unless there is little to do or its operands do not come in
@@ -101,8 +109,10 @@ fn lower(op: &Elementwise, signature: &Signature, manner: &Manner) -> Option<Low
     });
     let vectors = elements / 4;
     let mut params = vec![vectors as u32, manner.vectors as u32];
-    let offsets = offsets(&walk, &places, &mut params);
-    let source = source(&op.code, &walk, &places, &buffers, &offsets, &mut params)
+    let first = |(index, place): (usize, &Place)| beginning(walk.first(index) / place.unit(), &mut params);
+    let firsts: Vec<String> = places.iter().enumerate().map(first).collect();
+    let offsets = offsets(&walk, &places, &firsts, &mut params);
+    let source = source(&op.code, &places, &firsts, &buffers, &offsets, &mut params)
         .replace("WORKGROUP", &manner.workgroup.to_string());
     Some(Lowered::single(Launch {
         label: "elementwise",
@@ -115,17 +125,12 @@ fn lower(op: &Elementwise, signature: &Signature, manner: &Manner) -> Option<Low
 
 /// The statements that set `o` and its number to where each repeated operand is read. What they need of `params` is
 /// added to these.
-fn offsets(walk: &Walk, places: &[Place], params: &mut Vec<u32>) -> String {
+fn offsets(walk: &Walk, places: &[Place], firsts: &[String], params: &mut Vec<u32>) -> String {
     let repeated: Vec<usize> = (0..places.len()).filter(|&index| places[index].is_repeated()).collect();
     let mut text = String::new();
     let mut add = |word: usize| added(params, word as u32);
     for &index in &repeated {
-        let first = match (walk.first(index), places[index]) {
-            (0, _) => "0u".to_string(),
-            (first, Place::Vector) => add(first / 4),
-            (first, _) => add(first),
-        };
-        writeln!(text, "    var o{index} = {first};").expect("writing to a string");
+        writeln!(text, "    var o{index} = {};", firsts[index]).expect("writing to a string");
     }
     let moves = |axis: usize| repeated.iter().any(|&index| walk.strides[index][axis] != 0);
     // The axes outside of these repeat everything.
@@ -159,8 +164,8 @@ fn offsets(walk: &Walk, places: &[Place], params: &mut Vec<u32>) -> String {
 /// Operands, then the result, as the buffers in that order. Numbers of the program are added to `params`.
 fn source(
     code: &Code,
-    walk: &Walk,
     places: &[Place],
+    firsts: &[String],
     buffers: &[Vectors],
     offsets: &str,
     params: &mut Vec<u32>,
@@ -170,19 +175,9 @@ fn source(
         Some(Place::Bits) => bits::declare(&name(index), index + 1),
         _ => buffer.declare(&name(index), index + 1),
     });
-    // Of operands that are not repeated, the vector or the number where they begin.
-    let firsts: Vec<String> = (0..places.len())
-        .map(|index| match (walk.first(index) as u32, places[index]) {
-            (0, _) => "0u".to_string(),
-            (first, Place::Along) => added(params, first / 4),
-            (first, Place::Number) => added(params, first),
-            _ => String::new(),
-        })
-        .collect();
     let input = |input: u8| {
         let index = input as usize;
         match places[index] {
-            Place::Along if walk.first(index) == 0 => format!("load_x{index}(i)"),
             Place::Along => format!("load_x{index}(i + {})", firsts[index]),
             Place::Bits => format!("truths_x{index}(4u * i)"),
             Place::Number => format!("vec4(number_x{index}({}))", firsts[index]),

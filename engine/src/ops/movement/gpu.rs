@@ -2,7 +2,7 @@
 
 use super::walk::Walk;
 use crate::ops::Signature;
-use crate::runtime::gpu::{Binding, Launch, Lowered, Stored};
+use crate::runtime::gpu::{Binding, Launch, Lowered, typed};
 
 const WORKGROUP: usize = 64;
 
@@ -16,29 +16,21 @@ pub(super) fn lower(walk: &Walk, signature: &Signature) -> Lowered {
         let [size, limit, words] = [axis.size, stride.limit, stride.stride].map(|word| word as u32);
         params.extend([size, start, step, dilation, limit, words, 0, 0]);
     }
+    let shader = include_str!("../../../../shaders/movement/move.wgsl");
+    let source = match signature.has_halves() {
+        true => typed(shader, signature).replace("VALUE", "bitcast<f32>").replace("READ", "f32"),
+        // Words are moved as they are.
+        false => ["RESULT_OF", "RESULT", "ELEMENT", "VALUE", "READ"]
+            .iter()
+            .fold(shader.to_owned(), |text, word| text.replace(word, "u32")),
+    };
     Lowered::single(Launch {
         label: "move",
-        source: typed(include_str!("../../../../shaders/movement/move.wgsl"), signature).into(),
+        source: source.into(),
         bindings: vec![Binding::read_input(0), Binding::write_output()],
         params,
         workgroups: words.div_ceil(WORKGROUP),
     })
-}
-
-/// The shader for these types: words are moved as they are.
-fn typed(source: &str, signature: &Signature) -> String {
-    let types = [&signature.inputs[0], &signature.output].map(|ty| Stored::of(ty.dtype));
-    let [element, result] = types.map(Stored::scalar);
-    let [value, read, element, result_of, result] = match signature.has_halves() {
-        true => ["bitcast<f32>", "f32", element, types[1].from_scalar(), result],
-        false => ["u32"; 5],
-    };
-    source
-        .replace("VALUE", value)
-        .replace("READ", read)
-        .replace("ELEMENT", element)
-        .replace("RESULT_OF", result_of)
-        .replace("RESULT", result)
 }
 
 /// One launch per operand, each of which writes its own part of the result.

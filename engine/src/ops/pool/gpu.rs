@@ -2,7 +2,7 @@
 
 use super::geometry::Geometry;
 use crate::ops::Signature;
-use crate::runtime::gpu::{Binding, Launch, Lowered, Stored};
+use crate::runtime::gpu::{Binding, Launch, Lowered, typed};
 
 const WORKGROUP: usize = 64;
 /// Declarations that all shaders of this family share.
@@ -31,15 +31,6 @@ pub fn average(g: &Geometry, signature: &Signature) -> Lowered {
 pub fn average_gradient(g: &Geometry) -> Lowered {
     let source = include_str!("../../../../shaders/pool/average_gradient.wgsl");
     launch(g, "average pool gradient", source, 1, g.input_shape())
-}
-
-/// The shader for an image and a result of these types.
-fn typed(source: &str, signature: &Signature) -> String {
-    let [element, result] = [&signature.inputs[0], &signature.output].map(|ty| Stored::of(ty.dtype));
-    source
-        .replace("RESULT_OF", result.from_scalar())
-        .replace("RESULT", result.scalar())
-        .replace("ELEMENT", element.scalar())
 }
 
 fn launch(g: &Geometry, label: &'static str, source: &str, inputs: usize, result: [usize; 4]) -> Lowered {

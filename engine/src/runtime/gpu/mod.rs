@@ -27,7 +27,7 @@ pub use adapters::{AdapterKind, AdapterReport};
 pub(crate) use backend::GpuBackend;
 pub use device::GpuDevice;
 pub use launch::{Access, Binding, Launch, Lowered, MAX_WINDOW, Slot, WINDOW_STEP, Window};
-pub use stored::{Stored, enabling_halves};
+pub use stored::{Stored, enabling_halves, typed};
 pub use unroll::unroll;
 pub use variants::{Abilities, Variant};
 pub use vectors::Vectors;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::ops::Signature;
 use crate::shape::DType;
 
 /// How the elements of a buffer are stored.
@@ -42,6 +43,16 @@ impl Stored {
             Stored::Half => "halves_of",
         }
     }
+}
+
+/// The shader for a first operand and a result of these types: `ELEMENT` and `RESULT` are those of memory, and `RESULT_OF`
+/// makes an element of the result.
+pub fn typed(shader: &str, signature: &Signature) -> String {
+    let [element, result] = [&signature.inputs[0], &signature.output].map(|ty| Stored::of(ty.dtype));
+    shader
+        .replace("RESULT_OF", result.from_scalar())
+        .replace("RESULT", result.scalar())
+        .replace("ELEMENT", element.scalar())
 }
 
 const ENABLE: &str = "enable f16;\n";
