@@ -1,9 +1,10 @@
-//! Convolution on the CPU: direct, by register tiles, with no matrix of patches ever built.
+//! Convolution on the CPU by register tiles, with no matrix of patches ever built.
 //!
 //! Every pass copies a zero-padded window of its source (some rows of an image, or some small images)
 //! into scratch, so that the inner loops know no edges; where nothing is padded they read the source
 //! itself. Forward and input gradient are the same walk (`correlation.rs`) with differently packed
-//! weights; the weight gradient is a sum of outer products (`weight_gradient.rs`).
+//! weights; the weight gradient is a sum of outer products (`weight_gradient.rs`). Kernels of 3x3 and stride 1 on
+//! enough channels go by Winograd's tiles instead (`winograd/`), with fewer than half of the products.
 //! The work is cut by the geometry alone and partial sums are added in a fixed order, so results are
 //! equal bit for bit whatever the number of threads. They are not equal between instruction sets,
 //! since these differ in the length of a tile and in whether a multiplication is rounded before it is added.
@@ -18,11 +19,13 @@ mod simd;
 mod tests;
 mod units;
 mod weight_gradient;
+mod winograd;
 
 use self::axis::Pass;
 use self::correlation::CorrelationPass;
 use self::micro::Kernels;
 use self::weight_gradient::WeightGradientPass;
+use self::winograd::{WinogradPass, WinogradWeightGradient};
 use super::geometry::Geometry;
 use crate::ops::elementwise::cpu::Epilogue;
 
@@ -88,17 +91,54 @@ pub fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], dw: &mut [f32], scra
     weight_gradient_pass(g).run(x, dy, dw, scratch);
 }
 
-fn forward_pass(g: &Geometry) -> CorrelationPass {
-    CorrelationPass::new(Pass::Forward, InstructionSet::best(g.out_channels).kernels(), &as_matrix_product(g))
+/// A way to make pixels from pixels.
+trait PixelsPass {
+    /// Elements of scratch.
+    fn scratch_len(&self) -> usize;
+
+    /// Writes every element of `destination`, which then passes through `epilogue`.
+    fn run(
+        &self,
+        source: &[f32],
+        weights: &[f32],
+        destination: &mut [f32],
+        scratch: &mut [f32],
+        epilogue: Option<&Epilogue>,
+    );
 }
 
-fn input_gradient_pass(g: &Geometry) -> CorrelationPass {
-    let g = as_matrix_product(g);
-    CorrelationPass::new(Pass::InputGradient, InstructionSet::best(g.in_channels).kernels(), &g)
+/// A way to make the gradient of weights.
+trait WeightsPass {
+    /// Elements of scratch.
+    fn scratch_len(&self) -> usize;
+
+    /// Writes every element of `dw`.
+    fn run(&self, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]);
 }
 
-fn weight_gradient_pass(g: &Geometry) -> WeightGradientPass {
-    WeightGradientPass::new(InstructionSet::best(g.out_channels).kernels(), &as_matrix_product(g))
+fn forward_pass(g: &Geometry) -> Box<dyn PixelsPass> {
+    pixels_pass(Pass::Forward, g, InstructionSet::best(g.out_channels).kernels())
+}
+
+fn input_gradient_pass(g: &Geometry) -> Box<dyn PixelsPass> {
+    pixels_pass(Pass::InputGradient, g, InstructionSet::best(g.in_channels).kernels())
+}
+
+fn pixels_pass(pass: Pass, g: &Geometry, kernels: &'static Kernels) -> Box<dyn PixelsPass> {
+    if winograd::wins(g) {
+        Box::new(WinogradPass::new(pass, kernels, g))
+    } else {
+        Box::new(CorrelationPass::new(pass, kernels, &as_matrix_product(g)))
+    }
+}
+
+fn weight_gradient_pass(g: &Geometry) -> Box<dyn WeightsPass> {
+    let kernels = InstructionSet::best(g.out_channels).kernels();
+    if winograd::wins(g) {
+        Box::new(WinogradWeightGradient::new(kernels, g))
+    } else {
+        Box::new(WeightGradientPass::new(kernels, &as_matrix_product(g)))
+    }
 }
 
 /// A kernel as large as its unpadded input makes one pixel from all of it. As everything is contiguous,

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::super::geometry::Geometry;
+use super::PixelsPass;
 use super::axis::Pass;
 use super::micro::{Correlation, Kernels, MAX_PIXELS};
 use super::plan::{Plan, Window};
@@ -37,7 +38,7 @@ pub(super) struct CorrelationPass {
 impl CorrelationPass {
     pub fn new(pass: Pass, kernels: &'static Kernels, g: &Geometry) -> Self {
         let plan = Plan::new(pass, g);
-        let units = Units::new(&plan, UNIT_PIXELS, WINDOW_LIMIT, TASKS);
+        let units = plan.units(UNIT_PIXELS, WINDOW_LIMIT).in_chunks(TASKS);
         let blocks = Blocks { channels: plan.destination_channels, lanes: kernels.lanes };
         let block_tasks = TASKS.div_ceil(units.chunks()).min(blocks.count());
         Self {
@@ -66,14 +67,14 @@ impl CorrelationPass {
         let (images, rows) = self.units.largest();
         if self.plan.is_inside() { 0 } else { self.plan.window_len(images, rows) }
     }
+}
 
-    /// Elements of scratch.
-    pub fn scratch_len(&self) -> usize {
+impl PixelsPass for CorrelationPass {
+    fn scratch_len(&self) -> usize {
         self.packed_len() + self.units.chunks() * self.block_tasks() * self.window_len()
     }
 
-    /// Runs the pass; every element of `destination` is written, and then passes through `epilogue`.
-    pub fn run(
+    fn run(
         &self,
         source: &[f32],
         weights: &[f32],
@@ -121,7 +122,9 @@ impl CorrelationPass {
             epilogue.apply_to_all(destination);
         }
     }
+}
 
+impl CorrelationPass {
     /// Passes the pixels of one unit, all of whose channels are made, through `epilogue`.
     fn finish_unit(&self, unit: &Unit, epilogue: &Epilogue, destination: &SharedMut<'_>) {
         let rows = self.plan.vertical.destination_rows(unit.rows.clone());
@@ -196,8 +199,8 @@ impl CorrelationPass {
             let (phase_weights, rest) = weights.split_at(vertical.taps * row_len * block.width);
             weights = rest;
             let mut tiles = Tiles {
-                kernel: self.kernels.correlate[block.vectors - 1],
-                size: self.kernels.pixels,
+                kernels: self.kernels,
+                vectors: block.vectors,
                 filled: 0,
                 tile: Correlation {
                     source: [std::ptr::null(); MAX_PIXELS],
@@ -245,9 +248,9 @@ impl CorrelationPass {
 
 /// Collects pixels into tiles and runs the micro-kernel on each full one.
 struct Tiles {
-    kernel: unsafe fn(&Correlation),
-    /// Pixels in a full tile.
-    size: usize,
+    kernels: &'static Kernels,
+    /// Vectors of channels.
+    vectors: usize,
     filled: usize,
     tile: Correlation,
 }
@@ -262,7 +265,7 @@ impl Tiles {
         self.tile.source[self.filled] = source.as_ptr();
         self.tile.destination[self.filled] = destination;
         self.filled += 1;
-        if self.filled == self.size {
+        if self.filled == self.kernels.pixels() {
             // SAFETY: every pixel of the tile was pushed under this function's contract.
             unsafe { self.flush() }
         }
@@ -275,14 +278,8 @@ impl Tiles {
         if self.filled == 0 {
             return;
         }
-        // An incomplete tile makes its last pixel several times over, always with the same result.
-        let last = self.filled - 1;
-        for p in self.filled..self.size {
-            self.tile.source[p] = self.tile.source[last];
-            self.tile.destination[p] = self.tile.destination[last];
-        }
-        // SAFETY: all pixels are valid, and the table was chosen for this processor.
-        unsafe { (self.kernel)(&self.tile) }
+        // SAFETY: so many pixels are valid, and the table was chosen for this processor.
+        unsafe { (self.kernels.correlate[self.filled - 1][self.vectors - 1])(&self.tile) }
         self.filled = 0;
     }
 }

@@ -14,6 +14,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512, Fma};
 use super::simd::{Portable, Vector};
+use super::winograd::transforms::{Axis, Gradient, Kernel, Source, Sums, Tiles, Transforms, transform};
 
 /// The most pixels any instruction set gives to one [`Correlation`] tile.
 pub(super) const MAX_PIXELS: usize = 8;
@@ -74,14 +75,21 @@ pub(super) struct Outer {
 pub(super) struct Kernels {
     /// Elements in a vector.
     pub lanes: usize,
-    /// Pixels in a [`Correlation`] tile.
-    pub pixels: usize,
     /// Rows (j) in an [`Outer`] tile.
     pub outer_rows: usize,
-    /// By vectors of channels in the tile, less one.
-    pub correlate: [unsafe fn(&Correlation); MAX_VECTORS],
+    /// By pixels in the tile and vectors of channels, each less one.
+    pub correlate: &'static [[unsafe fn(&Correlation); MAX_VECTORS]],
     /// By vectors of channels in the tile, less one.
     pub outer: [unsafe fn(&Outer); MAX_VECTORS],
+    /// Those of Winograd's tiles.
+    pub transforms: Transforms,
+}
+
+impl Kernels {
+    /// Pixels in a full [`Correlation`] tile.
+    pub fn pixels(&self) -> usize {
+        self.correlate.len()
+    }
 }
 
 /// # Safety
@@ -178,14 +186,14 @@ unsafe fn outer<V: Vector, const J: usize, const N: usize>(tile: &Outer) {
 
 /// Compiles the micro-kernels for one instruction set and lists them in a table.
 macro_rules! kernels {
-    ($module:ident, $table:ident, $vector:ty, pixels: $pixels:expr, outer_rows: $rows:expr, $(#[$feature:meta])?) => {
+    ($module:ident, $table:ident, $vector:ty, pixels: [$($pixels:literal)*], outer_rows: $rows:expr, $(#[$feature:meta])?) => {
         mod $module {
             use super::*;
 
             $(#[$feature])?
-            unsafe fn correlate_tile<const N: usize>(tile: &Correlation) {
+            unsafe fn correlate_tile<const P: usize, const N: usize>(tile: &Correlation) {
                 // SAFETY: the caller's contract is the same, and this function has the instructions.
-                unsafe { correlate::<$vector, { $pixels }, N>(tile) }
+                unsafe { correlate::<$vector, P, N>(tile) }
             }
 
             $(#[$feature])?
@@ -194,12 +202,23 @@ macro_rules! kernels {
                 unsafe { outer::<$vector, { $rows }, N>(tile) }
             }
 
+            $(#[$feature])?
+            unsafe fn transform_tiles<A: Axis>(tiles: &Tiles) {
+                // SAFETY: the caller's contract is the same, and this function has the instructions.
+                unsafe { transform::<$vector, A>(tiles) }
+            }
+
             pub(in super::super) static $table: Kernels = Kernels {
                 lanes: <$vector>::LANES,
-                pixels: $pixels,
                 outer_rows: $rows,
-                correlate: [correlate_tile::<1>, correlate_tile::<2>],
+                correlate: &[$([correlate_tile::<$pixels, 1>, correlate_tile::<$pixels, 2>],)*],
                 outer: [outer_tile::<1>, outer_tile::<2>],
+                transforms: Transforms {
+                    source: transform_tiles::<Source>,
+                    result: transform_tiles::<Sums>,
+                    gradient: transform_tiles::<Gradient>,
+                    kernel: transform_tiles::<Kernel>,
+                },
             };
         }
         pub(super) use $module::$table;
@@ -209,13 +228,12 @@ macro_rules! kernels {
 // The tiles fill the vector registers: 32 of them with AVX-512 and on aarch64, else 16. Those of the
 // four lanes with `fma` do so with one vector of channels, as it serves few channels only.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, AVX512, Avx512, pixels: 8, outer_rows: 12, #[target_feature(enable = "avx512f")]);
+kernels!(avx512, AVX512, Avx512, pixels: [1 2 3 4 5 6 7 8], outer_rows: 12, #[target_feature(enable = "avx512f")]);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, AVX2, Avx2, pixels: 6, outer_rows: 6, #[target_feature(enable = "avx2,fma")]);
+kernels!(avx2, AVX2, Avx2, pixels: [1 2 3 4 5 6], outer_rows: 6, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernels!(fma, FMA, Fma, pixels: 8, outer_rows: 8, #[target_feature(enable = "fma")]);
-kernels!(
-    portable, PORTABLE, Portable,
-    pixels: if cfg!(target_arch = "aarch64") { 8 } else { 4 },
-    outer_rows: if cfg!(target_arch = "aarch64") { 12 } else { 4 },
-);
+kernels!(fma, FMA, Fma, pixels: [1 2 3 4 5 6 7 8], outer_rows: 8, #[target_feature(enable = "fma")]);
+#[cfg(target_arch = "aarch64")]
+kernels!(portable, PORTABLE, Portable, pixels: [1 2 3 4 5 6 7 8], outer_rows: 12,);
+#[cfg(not(target_arch = "aarch64"))]
+kernels!(portable, PORTABLE, Portable, pixels: [1 2 3 4], outer_rows: 4,);

@@ -2,7 +2,7 @@
 
 use super::super::geometry::Geometry;
 use super::axis::{Axis, Pass};
-use super::units::Unit;
+use super::units::{Unit, Units};
 
 /// A pass over a batch of images.
 #[derive(Clone, Copy)]
@@ -61,6 +61,12 @@ impl Plan {
             * self.vertical.window_len(rows)
             * self.horizontal.window_len(self.horizontal.grid)
             * self.source_channels
+    }
+
+    /// Units of about `pixels` grid positions and at most `window_limit` elements of window, as far as whole rows allow.
+    pub fn units(&self, pixels: usize, window_limit: usize) -> Units {
+        let fits = |images, rows| self.window_len(images, rows) <= window_limit;
+        Units::new(self.n, [self.vertical.grid, self.horizontal.grid], pixels, fits)
     }
 
     /// Where a unit's window lies inside the source; only if [`is_inside`](Self::is_inside).

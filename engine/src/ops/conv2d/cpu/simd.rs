@@ -28,6 +28,56 @@ pub(super) trait Vector: Copy {
 
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+
+    /// `self - other`.
+    unsafe fn subtract(self, other: Self) -> Self;
+}
+
+/// One lane, for what is left where whole vectors end.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Single(f32);
+
+impl Vector for Single {
+    const LANES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self(0.0)
+    }
+
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Self {
+        // SAFETY: the caller gives one readable element.
+        Self(unsafe { *source })
+    }
+
+    #[inline(always)]
+    unsafe fn splat(source: *const f32) -> Self {
+        // SAFETY: the caller gives one readable element.
+        Self(unsafe { *source })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, destination: *mut f32) {
+        // SAFETY: the caller gives one writable element.
+        unsafe { *destination = self.0 }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+        Self(self.0 + a.0 * b.0)
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
 }
 
 /// Four lanes in plain Rust, which every target's compiler turns into its 128-bit vectors.
@@ -76,7 +126,12 @@ impl Vector for Portable {
 
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        Self([self.0[0] + other.0[0], self.0[1] + other.0[1], self.0[2] + other.0[2], self.0[3] + other.0[3]])
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
     }
 }
 
@@ -92,7 +147,7 @@ mod x86 {
     /// Implements [`Vector`] by the intrinsics of one x86 instruction set.
     macro_rules! implement_vector {
         ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal,
-         $zero:ident, $load:ident, $splat:ident, $store:ident, $multiply_add:ident, $add:ident) => {
+         $zero:ident, $load:ident, $splat:ident, $store:ident, $multiply_add:ident, $add:ident, $subtract:ident) => {
             $(#[$doc])*
             #[derive(Clone, Copy)]
             #[repr(transparent)]
@@ -132,6 +187,11 @@ mod x86 {
                 unsafe fn add(self, other: Self) -> Self {
                     Self(unsafe { $add(self.0, other.0) })
                 }
+
+                #[inline(always)]
+                unsafe fn subtract(self, other: Self) -> Self {
+                    Self(unsafe { $subtract(self.0, other.0) })
+                }
             }
         };
     }
@@ -139,16 +199,19 @@ mod x86 {
     implement_vector!(
         /// Sixteen lanes; needs `avx512f`.
         Avx512, __m512, 16,
-        _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps
+        _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps,
+        _mm512_sub_ps
     );
     implement_vector!(
         /// Eight lanes; needs `avx2` and `fma`.
         Avx2, __m256, 8,
-        _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps
+        _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps,
+        _mm256_sub_ps
     );
     implement_vector!(
         /// Four lanes; needs `fma`.
         Fma, __m128, 4,
-        _mm_setzero_ps, _mm_loadu_ps, _mm_set1_ps, _mm_storeu_ps, _mm_fmadd_ps, _mm_add_ps
+        _mm_setzero_ps, _mm_loadu_ps, _mm_set1_ps, _mm_storeu_ps, _mm_fmadd_ps, _mm_add_ps,
+        _mm_sub_ps
     );
 }

@@ -73,28 +73,39 @@ impl Function {
         result
     }
 
-    /// Runs the kernels of one instruction set on a poisoned result and poisoned scratch, and checks
+    /// Runs the kernels of one instruction set, by tiles or directly, on a poisoned result and poisoned scratch, and checks
     /// that neither scratch nor result was written past its end.
-    fn run(self, set: InstructionSet, g: &Geometry, a: &[f32], b: &[f32]) -> Vec<f32> {
+    fn run(self, set: InstructionSet, by_tiles: bool, g: &Geometry, a: &[f32], b: &[f32]) -> Vec<f32> {
         const GUARD: f32 = 12_345.0;
         let kernels = set.kernels();
-        let scratch_len = match self {
-            Self::Forward => CorrelationPass::new(Pass::Forward, kernels, g).scratch_len(),
-            Self::InputGradient => CorrelationPass::new(Pass::InputGradient, kernels, g).scratch_len(),
-            Self::WeightGradient => WeightGradientPass::new(kernels, g).scratch_len(),
-        };
-        let len = self.lengths(g)[2];
         let guarded = |len: usize| [vec![f32::NAN; len], vec![GUARD; 64]].concat();
-        let (mut scratch, mut result) = (guarded(scratch_len), guarded(len));
+        let len = self.lengths(g)[2];
+        let mut result = guarded(len);
         let out = &mut result[..len];
-        match self {
-            Self::Forward => {
-                CorrelationPass::new(Pass::Forward, kernels, g).run(a, b, out, &mut scratch, None)
+        let pixels = |pass| -> Box<dyn PixelsPass> {
+            if by_tiles {
+                Box::new(WinogradPass::new(pass, kernels, g))
+            } else {
+                Box::new(CorrelationPass::new(pass, kernels, g))
             }
-            Self::InputGradient => {
-                CorrelationPass::new(Pass::InputGradient, kernels, g).run(a, b, out, &mut scratch, None)
+        };
+        let weights = || -> Box<dyn WeightsPass> {
+            if by_tiles {
+                Box::new(WinogradWeightGradient::new(kernels, g))
+            } else {
+                Box::new(WeightGradientPass::new(kernels, g))
             }
-            Self::WeightGradient => WeightGradientPass::new(kernels, g).run(a, b, out, &mut scratch),
+        };
+        let pass = match self {
+            Self::Forward => Some(Pass::Forward),
+            Self::InputGradient => Some(Pass::InputGradient),
+            Self::WeightGradient => None,
+        };
+        let scratch_len = pass.map_or_else(|| weights().scratch_len(), |pass| pixels(pass).scratch_len());
+        let mut scratch = guarded(scratch_len);
+        match pass {
+            Some(pass) => pixels(pass).run(a, b, out, &mut scratch, None),
+            None => weights().run(a, b, out, &mut scratch),
         }
         assert!(scratch[scratch_len..].iter().all(|&value| value == GUARD), "scratch written past its end");
         assert!(result[len..].iter().all(|&value| value == GUARD), "result written past its end");
@@ -157,8 +168,14 @@ fn check(g: &Geometry) {
         let (a, b) = function.operands(g);
         let truth = Truth::new(function, g, &a, &b);
         for set in InstructionSet::available() {
-            let error = truth.normalised_error(&function.run(set, g, &a, &b));
-            assert!(error < 1e-12, "{function:?} with {set:?} of {g:?}: normalised error {error:e}");
+            for by_tiles in [false].into_iter().chain(winograd::applies(g).then_some(true)) {
+                let error = truth.normalised_error(&function.run(set, by_tiles, g, &a, &b));
+                let way = if by_tiles { "by tiles" } else { "directly" };
+                assert!(
+                    error < 1e-12,
+                    "{function:?} {way} with {set:?} of {g:?}: normalised error {error:e}"
+                );
+            }
         }
         let error = truth.normalised_error(&function.run_public(g, &a, &b));
         assert!(error < 1e-12, "{function:?} of {g:?}: normalised error {error:e}");
@@ -220,6 +237,9 @@ fn shapes_of_nets_equal_the_plain_loop() {
     check(&square(5, 16, 16, 32, 3, 2, 1));
     check(&square(5, 16, 16, 32, 1, 2, 0));
     check(&square(40, 8, 16, 16, 3, 1, 1));
+    check(&square(3, 15, 36, 80, 3, 1, 1));
+    check(&square(2, 14, 17, 19, 3, 1, 2));
+    check(&square(9, 13, 20, 24, 3, 1, 0));
     check(&square(2, 16, 48, 96, 5, 1, 2));
     check(&square(2, 16, 80, 48, 1, 1, 0));
     check(&square(3, 32, 3, 16, 4, 2, 1));
@@ -247,8 +267,14 @@ fn terms_that_cancel_are_held_to_their_own_size() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let cases =
-        [square(9, 16, 20, 36, 3, 1, 1), square(2, 15, 40, 70, 3, 2, 1), square(33, 4, 8, 16, 4, 1, 0)];
+    let by_tiles = square(9, 15, 34, 70, 3, 1, 1);
+    assert!(winograd::wins(&by_tiles));
+    let cases = [
+        by_tiles,
+        square(9, 16, 20, 36, 3, 1, 1),
+        square(2, 15, 40, 70, 3, 2, 1),
+        square(33, 4, 8, 16, 4, 1, 0),
+    ];
     for (g, function) in cases.iter().flat_map(|g| FUNCTIONS.map(|function| (g, function))) {
         let (a, b) = function.operands(g);
         let with_threads = |threads: usize| {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::micro::MAX_VECTORS;
-use super::plan::Plan;
 
 /// Some grid rows of one image, or all grid rows of some images.
 pub(super) struct Unit {
@@ -23,25 +22,30 @@ pub(super) struct Units {
 }
 
 impl Units {
-    /// Units of about `pixels` grid positions and at most `window_limit` elements of window (as far
-    /// as whole rows allow), in at most `chunks` chunks.
-    pub fn new(plan: &Plan, pixels: usize, window_limit: usize, chunks: usize) -> Self {
-        let (grid_h, grid_w) = (plan.vertical.grid, plan.horizontal.grid);
-        let fits = |images: usize, rows: usize| plan.window_len(images, rows) <= window_limit;
-        let mut images = (pixels / (grid_h * grid_w)).clamp(1, plan.n);
+    /// Units of about `positions` grid positions of `n` images, of so many images and rows that they `fit` (as far as
+    /// whole rows allow), each a chunk of its own.
+    pub fn new(
+        n: usize,
+        [grid_h, grid_w]: [usize; 2],
+        positions: usize,
+        fits: impl Fn(usize, usize) -> bool,
+    ) -> Self {
+        let mut images = (positions / (grid_h * grid_w)).clamp(1, n);
         while images > 1 && !fits(images, grid_h) {
             images -= 1;
         }
-        let mut rows = if images > 1 { grid_h } else { (pixels / grid_w).clamp(1, grid_h) };
+        let mut rows = if images > 1 { grid_h } else { (positions / grid_w).clamp(1, grid_h) };
         while rows > 1 && !fits(images, rows) {
             rows -= 1;
         }
         // Bands of equal height, as near as can be.
         let rows = grid_h.div_ceil(grid_h.div_ceil(rows));
-        let mut units =
-            Self { n: plan.n, grid_h, images_per_unit: images, rows_per_unit: rows, units_per_chunk: 1 };
-        units.units_per_chunk = units.count().div_ceil(chunks);
-        units
+        Self { n, grid_h, images_per_unit: images, rows_per_unit: rows, units_per_chunk: 1 }
+    }
+
+    /// The same units in at most so many chunks.
+    pub fn in_chunks(self, chunks: usize) -> Self {
+        Self { units_per_chunk: self.count().div_ceil(chunks), ..self }
     }
 
     fn bands(&self) -> usize {

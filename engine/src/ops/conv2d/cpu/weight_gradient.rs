@@ -12,6 +12,7 @@
 use rayon::prelude::*;
 
 use super::super::geometry::Geometry;
+use super::WeightsPass;
 use super::axis::Pass;
 use super::micro::{Kernels, Outer};
 use super::plan::{Plan, Window};
@@ -53,7 +54,7 @@ impl WeightGradientPass {
         let row_tiles = row_len.div_ceil(kernels.outer_rows);
         let partial = g.kernel_h * row_tiles * kernels.outer_rows * blocks.padded_channels();
         let chunks = (PARTIAL_LIMIT / partial).clamp(1, TASKS);
-        let units = Units::new(&plan, UNIT_PIXELS, WINDOW_LIMIT, chunks);
+        let units = plan.units(UNIT_PIXELS, WINDOW_LIMIT).in_chunks(chunks);
         let block_tasks = TASKS.div_ceil(units.chunks()).min(blocks.count());
         let blocks_per_task = blocks.count().div_ceil(block_tasks);
         Self { kernels, plan, units, blocks, blocks_per_task, kernel_h: g.kernel_h, row_len, row_tiles }
@@ -92,15 +93,15 @@ impl WeightGradientPass {
             images * rows * self.plan.horizontal.grid * self.blocks.padded_channels()
         }
     }
+}
 
-    /// Elements of scratch.
-    pub fn scratch_len(&self) -> usize {
+impl WeightsPass for WeightGradientPass {
+    fn scratch_len(&self) -> usize {
         let tasks = self.units.chunks() * self.block_tasks();
         self.units.chunks() * self.partial_len() + tasks * (self.window_len() + self.gradient_len())
     }
 
-    /// Runs the pass; every element of `dw` is written.
-    pub fn run(&self, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
+    fn run(&self, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
         assert_eq!(x.len(), self.plan.source_len(), "elements of the input");
         assert_eq!(dy.len(), self.plan.destination_len(), "elements of the output's gradient");
         assert_eq!(dw.len(), self.kernel_h * self.row_len * self.blocks.channels, "elements of the weights");
@@ -119,7 +120,9 @@ impl WeightGradientPass {
         }
         self.sum_partials(partials, dw);
     }
+}
 
+impl WeightGradientPass {
     /// Sums one chunk of pixels for some blocks of channels.
     fn run_task(&self, index: usize, x: &[f32], dy: &[f32], partials: &SharedMut<'_>, copies: &mut [f32]) {
         let (window_copy, gradient_copy) = copies.split_at_mut(self.window_len());
