@@ -1,8 +1,9 @@
 use unperturb_engine::ops::conv2d::{Conv2d, Conv2dWeightGradient};
-use unperturb_engine::{EngineError, Graph, Pair};
+use unperturb_engine::runtime::gpu::WINOGRAD;
+use unperturb_engine::{Device, EngineError, Graph, Pair, Session};
 
 use crate::golden::{Golden, Tensor};
-use crate::harness::{Array, Case, Input, uniform};
+use crate::harness::{Array, Case, Input, gpu, uniform};
 
 /// A convolution to test: batch, rows, columns and channels of the input, the rest by name.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +170,7 @@ fn blocks_of_any_size() {
     Sizes::new([2, 13, 12, 67], 1, 70, 2, 0).check();
 }
 
-/// Infinities and NaNs reach the results that they belong to, and no others.
+/// Infinities and NaNs reach the results that they belong to, and no others. Winograd's tiles have a test of their own.
 #[test]
 fn infinities_and_nans() {
     let sizes = Sizes::new([2, 6, 5, 4], 3, 5, 1, 1);
@@ -182,6 +183,7 @@ fn infinities_and_nans() {
         .build(|_, x| x[0].conv2d(x[1], None, 1, 1))
         .reference(move |x| sizes.forward(&x[0], &x[1]))
         .without_gradient()
+        .except(WINOGRAD)
         .check();
     let of = Conv2d { stride: 1.into(), padding: 1.into() };
     let kernel = Pair::from(sizes.kernel);
@@ -192,6 +194,47 @@ fn infinities_and_nans() {
         .reference(move |x| sizes.weight_gradient(&x[0], &x[1]))
         .without_gradient()
         .check();
+}
+
+/// Winograd's tiles add and subtract pixels before anything is multiplied: what is not finite reaches the results that it
+/// belongs to, perhaps as NaN, and may reach the others of its tile.
+#[test]
+fn infinities_and_nans_by_tiles() {
+    let sizes = Sizes::new([2, 9, 8, 32], 3, 36, 1, 1);
+    let mut x = uniform(3, sizes.input.iter().product(), -1.0, 1.0);
+    (x[9], x[1030], x[1031], x[4000]) = (f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::INFINITY);
+    let w = uniform(4, sizes.weight().iter().product(), -1.0, 1.0);
+    let single = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<_>>();
+    let (x, w) = (Array::new(sizes.input, x), Array::new(sizes.weight(), w));
+    let truth = sizes.forward(&x, &w);
+    // Whether any pixel is not finite that the tile of a result meets.
+    let met = |[n, p, q]: [usize; 3]| {
+        let near = |at: usize, result: usize| (result / 2 * 2..result / 2 * 2 + 4).contains(&(at + 1));
+        x.data.iter().enumerate().any(|(i, value)| {
+            let (image, row, column) = (i / 32 / 8 / 9, i / 32 / 8 % 9, i / 32 % 8);
+            !value.is_finite() && image == n && near(row, p) && near(column, q)
+        })
+    };
+    let Device::Gpu(gpu) = gpu() else { unreachable!("it opens a GPU") };
+    for device in [Device::cpu(), Device::Gpu(gpu.preferring(WINOGRAD))] {
+        let g = Graph::new();
+        let y = g.state("x", sizes.input).conv2d(g.state("w", sizes.weight()), None, 1, 1);
+        g.output("y", y);
+        let mut session = Session::new(&device);
+        let program = session.compile(&g).expect("a program");
+        session.write("x", &single(&x.data)).expect("a state");
+        session.write("w", &single(&w.data)).expect("a state");
+        session.run(&program, 1).expect("a run");
+        for (i, (found, truth)) in session.read("y").expect("an output").iter().zip(&truth.data).enumerate() {
+            let place = [i / 36 / 8 / 9, i / 36 / 8 % 9, i / 36 % 8];
+            if !truth.is_finite() {
+                assert!(!found.is_finite(), "{device}: {found} at {place:?}, expected {truth}");
+            } else if !met(place) {
+                let error = (f64::from(*found) - truth).abs();
+                assert!(error < 1e-4, "{device}: {found} at {place:?}, expected {truth}");
+            }
+        }
+    }
 }
 
 #[test]

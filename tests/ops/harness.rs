@@ -122,6 +122,7 @@ pub struct Case {
     tolerance: f64,
     gradient: bool,
     exact: bool,
+    excepted: Option<&'static str>,
 }
 
 /// Each f32 operand is multiplied by this and shifted by [`SHIFT`] in front of the operation.
@@ -142,6 +143,7 @@ impl Case {
             tolerance: 1e-11,
             gradient: true,
             exact: false,
+            excepted: None,
         }
     }
 
@@ -173,6 +175,12 @@ impl Case {
         self
     }
 
+    /// For what the variant of that name does in a way of its own, which another test is for.
+    pub fn except(mut self, variant: &'static str) -> Self {
+        self.excepted = Some(variant);
+        self
+    }
+
     /// Both runtimes must agree to the bit.
     #[allow(dead_code, reason = "most families differ in the last bits")]
     pub fn exact(mut self) -> Self {
@@ -200,7 +208,8 @@ impl Case {
         let g = Graph::new();
         self.trace(&g);
         let names = device.variants(&g).unwrap_or_else(|e| panic!("{}: {e}", self.name));
-        names.into_iter().map(|name| Device::Gpu(device.preferring(name))).collect()
+        let checked = names.into_iter().filter(|&name| Some(name) != self.excepted);
+        checked.map(|name| Device::Gpu(device.preferring(name))).collect()
     }
 
     fn check_gpu(&self, gpu: &Run, cpu: &Run, device: &str) {

@@ -29,5 +29,5 @@ pub use device::GpuDevice;
 pub use launch::{Access, Binding, Launch, Lowered, MAX_WINDOW, Slot, WINDOW_STEP, Window};
 pub use stored::{Stored, enabling_halves, typed};
 pub use unroll::unroll;
-pub use variants::{Abilities, Variant};
+pub use variants::{Abilities, Variant, WINOGRAD};
 pub use vectors::Vectors;

@@ -39,10 +39,13 @@ pub const PORTABLE: &str = "portable";
 /// The variant for software drivers whose subgroups are 8 lanes of a vector.
 pub const LANES: &str = "lanes";
 
+/// The variant of convolutions by Winograd's tiles.
+pub const WINOGRAD: &str = "winograd";
+
 impl Variant {
     /// The names of all variants that operations have on some adapter.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        [PORTABLE, LANES].into_iter().chain(blocks::names())
+        [PORTABLE, LANES, WINOGRAD].into_iter().chain(blocks::names())
     }
 
     /// The variant that runs everywhere.
@@ -53,6 +56,11 @@ impl Variant {
     /// The variant for adapters that have lanes, see [`Abilities::lanes`].
     pub fn lanes(lowered: Lowered) -> Self {
         Variant { name: LANES, lowered, contends: true }
+    }
+
+    /// The variant that goes by Winograd's tiles.
+    pub fn winograd(lowered: Lowered) -> Self {
+        Variant { name: WINOGRAD, lowered, contends: true }
     }
 
     /// All ways to run an operation, the likely best first: lanes, which only software drivers have, or workgroup

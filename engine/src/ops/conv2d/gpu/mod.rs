@@ -7,6 +7,7 @@ pub(crate) mod lanes;
 mod lanes_weights;
 pub(crate) mod pixels;
 mod portable;
+mod winograd;
 
 use super::Geometry;
 use super::fused::Epilogue;
@@ -36,7 +37,10 @@ pub fn correlation_variants(
 ) -> Vec<Variant> {
     let lanes = abilities.lanes(|| Some(lanes::correlate(correlation, epilogue, abilities)));
     let launch = |cut: &Cut, to| blocks::correlation(correlation, epilogue, cut, to);
-    let blocks = variants(blocks::product(correlation), abilities, launch);
+    let mut blocks = variants(blocks::product(correlation), abilities, launch);
+    let by_tiles = winograd::variant(correlation, epilogue, abilities);
+    // Behind the first, which is taken where there is no time to measure.
+    blocks.splice(blocks.len().min(1)..blocks.len().min(1), by_tiles);
     Variant::all(lanes, blocks, portable::correlation(correlation, epilogue), abilities)
 }
 
