@@ -166,6 +166,13 @@ pub fn variants(
     cuts.iter().enumerate().map(variant).collect()
 }
 
+/// Into how many parts of how many steps to split the sums of so many blocks, so that they keep a GPU busy.
+pub fn split(blocks: usize, steps: usize) -> (usize, usize) {
+    let wanted = (BUSY / blocks.max(1)).min(steps / PART_STEPS).clamp(1, PARTS);
+    let part_steps = steps.div_ceil(wanted).max(1);
+    (steps.div_ceil(part_steps).max(1), part_steps)
+}
+
 impl Block {
     fn threads(&self) -> usize {
         match &self.kernel {
@@ -206,9 +213,8 @@ impl Cut {
         let of_one = product.rows.div_ceil(block.side) * product.columns.div_ceil(block.side);
         let blocks = product.products * of_one;
         let steps = product.length.div_ceil(block.step());
-        let wanted = if product.split.is_some() { BUSY / blocks.max(1) } else { 1 };
-        let part_steps = steps.div_ceil(wanted.min(steps / PART_STEPS).clamp(1, PARTS)).max(1);
-        let parts = steps.div_ceil(part_steps).max(1);
+        let (parts, part_steps) =
+            if product.split.is_some() { split(blocks, steps) } else { (1, steps.max(1)) };
         Cut { block, product, abilities: *abilities, blocks, parts, part_steps }
     }
 

@@ -38,10 +38,14 @@ pub fn correlation_variants(
     let lanes = abilities.lanes(|| Some(lanes::correlate(correlation, epilogue, abilities)));
     let launch = |cut: &Cut, to| blocks::correlation(correlation, epilogue, cut, to);
     let mut blocks = variants(blocks::product(correlation), abilities, launch);
-    let by_tiles = winograd::variant(correlation, epilogue, abilities);
-    // Behind the first, which is taken where there is no time to measure.
-    blocks.splice(blocks.len().min(1)..blocks.len().min(1), by_tiles);
+    insert(winograd::correlation(correlation, epilogue, abilities), &mut blocks);
     Variant::all(lanes, blocks, portable::correlation(correlation, epilogue), abilities)
+}
+
+/// Puts the variant by tiles behind the likely best, which is taken where there is no time to measure.
+fn insert(by_tiles: Option<Variant>, blocks: &mut Vec<Variant>) {
+    let place = blocks.len().min(1);
+    blocks.splice(place..place, by_tiles);
 }
 
 /// The gradient of the weights on any adapter, from images and gradients that are `stored` so.
@@ -53,6 +57,7 @@ pub fn weight_gradient(g: &Geometry, stored: [Stored; 2]) -> Lowered {
 pub fn weight_gradient_variants(g: &Geometry, stored: [Stored; 2], abilities: &Abilities) -> Vec<Variant> {
     let lanes = abilities.lanes(|| Some(lanes_weights::weight_gradient(g, abilities)));
     let launch = |cut: &Cut, to| blocks::weight_gradient(g, cut, to);
-    let blocks = variants(blocks::weight_product(g, stored), abilities, launch);
+    let mut blocks = variants(blocks::weight_product(g, stored), abilities, launch);
+    insert(winograd::weight_gradient(g, stored, abilities), &mut blocks);
     Variant::all(lanes, blocks, weight_gradient(g, stored), abilities)
 }

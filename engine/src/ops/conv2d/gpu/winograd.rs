@@ -1,15 +1,19 @@
 //! The variant for hardware GPUs that goes by Winograd's tiles: kernels of 3x3 and stride 1, with 16 products for 36.
 //!
-//! One launch transforms the kernels, another does all the rest, so that no transformed image ever lies in memory.
+//! One launch transforms the kernels, another does all the rest, so that no transformed image ever lies in memory. The
+//! gradient of the weights is one launch, or two where its sum is split.
 
 use super::super::fused::Epilogue;
 use super::correlation::{Correlation, signed};
-use super::pixels;
-use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Variant, unroll};
+use super::{Geometry, pixels};
+use crate::ops::{blocks, reduce};
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, Variant, unroll};
 
-/// Tiles, and as many destination channels, that a workgroup makes, as the shader has it.
+/// Tiles, or input channels, and as many channels of the result, that a workgroup makes, as the shaders have it.
 const SIDE: usize = 32;
-/// Invocations of a workgroup, as the shader has it.
+/// Tiles in a step of the gradient of the weights, as the shader has it.
+const TILES_OF_A_STEP: usize = 8;
+/// Invocations of a workgroup, as the shaders have it.
 const THREADS: usize = 256;
 /// Bytes of workgroup memory.
 const BYTES: usize = 2 * 16 * 8 * SIDE * size_of::<f32>();
@@ -17,20 +21,35 @@ const BYTES: usize = 2 * 16 * 8 * SIDE * size_of::<f32>();
 const FEWEST_CHANNELS: usize = 64;
 
 /// The pass and what follows it by tiles, where that can be done.
-pub fn variant(
+pub fn correlation(
     correlation: &Correlation,
     epilogue: Option<&Epilogue>,
     abilities: &Abilities,
 ) -> Option<Variant> {
     let strided = correlation.axes.iter().any(|axis| axis.step != 1 || axis.source_step != 1);
+    let channels = [correlation.source[2], correlation.destination[2]];
+    let applies = correlation.kernel == [3, 3] && !strided;
+    variant(applies, channels, abilities, || lower(correlation, epilogue))
+}
+
+/// The gradient of the weights by tiles, where that can be done.
+pub fn weight_gradient(g: &Geometry, stored: [Stored; 2], abilities: &Abilities) -> Option<Variant> {
+    let applies = [g.kernel_h, g.kernel_w, g.stride_h, g.stride_w] == [3, 3, 1, 1];
+    variant(applies, [g.in_channels, g.out_channels], abilities, || lower_weight_gradient(g, stored))
+}
+
+/// What `lower` makes, if it applies and such an adapter runs it.
+fn variant(
+    applies: bool,
+    channels: [usize; 2],
+    abilities: &Abilities,
+    lower: impl Fn() -> Lowered,
+) -> Option<Variant> {
     let fits =
         abilities.workgroup_bytes as usize >= BYTES && abilities.workgroup_invocations as usize >= THREADS;
     let runs = fits && (!abilities.software || abilities.emulating);
-    if correlation.kernel != [3, 3] || strided || !runs {
-        return None;
-    }
-    let contends = correlation.source[2].min(correlation.destination[2]) >= FEWEST_CHANNELS;
-    Some(Variant { contends, ..Variant::winograd(lower(correlation, epilogue)) })
+    let contends = channels.iter().all(|&count| count >= FEWEST_CHANNELS);
+    (applies && runs).then(|| Variant { contends, ..Variant::winograd(lower()) })
 }
 
 fn lower(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Lowered {
@@ -76,4 +95,34 @@ fn lower(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Lowered {
         workgroups: (n * tiled[0] * tiled[1]).div_ceil(SIDE) * row / SIDE,
     };
     Lowered { scratch: vec![16 * quads * row * 4], launches: vec![kernels, tiles] }
+}
+
+fn lower_weight_gradient(g: &Geometry, stored: [Stored; 2]) -> Lowered {
+    let (inputs, outputs) = (g.in_channels, g.out_channels);
+    let tiled = [g.out_height().div_ceil(2), g.out_width().div_ceil(2)];
+    let blocks = inputs.div_ceil(SIDE) * outputs.div_ceil(SIDE);
+    let (parts, part_steps) = blocks::split(blocks, (g.n * tiled[0] * tiled[1]).div_ceil(TILES_OF_A_STEP));
+    let template = include_str!("../../../../../shaders/conv2d/winograd_weight_gradient.wgsl")
+        .replace("//INPUT", &pixels::source("x", 1, inputs, stored[0]))
+        .replace("//GRADIENT", &pixels::source("dy", 2, outputs, stored[1]))
+        .replace("//DESTINATION", &pixels::destination("d", 3, outputs, Stored::Single, None, 4));
+    let params = [
+        [g.n, tiled[0], tiled[1], inputs],
+        [g.height, g.width, g.out_height(), g.out_width()],
+        [g.pad_h, g.pad_w, outputs, parts],
+        [part_steps, 0, 0, 0],
+    ];
+    let sum = |to| Launch {
+        label: "conv2d weight gradient",
+        source: unroll(&template).into(),
+        bindings: vec![Binding::read_input(0), Binding::read_input(1), to],
+        params: params.concat().into_iter().map(|word| word as u32).collect(),
+        workgroups: blocks * parts,
+    };
+    if parts == 1 {
+        return Lowered::single(sum(Binding::write_output()));
+    }
+    let slab = g.weight_len();
+    let add = reduce::gpu::sum_slabs(parts, slab, Binding::read_scratch(0), Binding::write_output());
+    Lowered { scratch: vec![parts * slab], launches: vec![sum(Binding::write_scratch(0)), add] }
 }
