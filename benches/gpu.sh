@@ -56,6 +56,7 @@ for variant in portable blocks-64 blocks-32 matrix-f16x3-128 matrix-f16x3-64; do
     bench "conv2d-$variant" "0->" --batch "$batch" --variant "$variant"
     bench "matmul-$variant" matmul --variant "$variant"
 done
+bench conv2d-winograd "0->" --batch "$batch" --variant winograd
 for variant in matrix-f16-128x32 matrix-f16-128 matrix-f16-64; do
     bench "conv2d-$variant" "0->" --batch "$batch" --variant "$variant" --precision f16
     bench "matmul-$variant" matmul --variant "$variant" --precision f16

@@ -14,7 +14,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512, Fma};
 use super::simd::{Portable, Vector};
-use super::winograd::transforms::{Axis, Gradient, Kernel, Source, Sums, Tiles, Transforms, transform};
+use super::winograd::transforms::{Axis, Gradient, Kernel, Source, Sums, TileRow, Transforms, transform};
 
 /// The most pixels any instruction set gives to one [`Correlation`] tile.
 pub(super) const MAX_PIXELS: usize = 8;
@@ -203,9 +203,9 @@ macro_rules! kernels {
             }
 
             $(#[$feature])?
-            unsafe fn transform_tiles<A: Axis>(tiles: &Tiles) {
+            unsafe fn transform_row<A: Axis>(row: &TileRow) {
                 // SAFETY: the caller's contract is the same, and this function has the instructions.
-                unsafe { transform::<$vector, A>(tiles) }
+                unsafe { transform::<$vector, A>(row) }
             }
 
             pub(in super::super) static $table: Kernels = Kernels {
@@ -214,10 +214,10 @@ macro_rules! kernels {
                 correlate: &[$([correlate_tile::<$pixels, 1>, correlate_tile::<$pixels, 2>],)*],
                 outer: [outer_tile::<1>, outer_tile::<2>],
                 transforms: Transforms {
-                    source: transform_tiles::<Source>,
-                    result: transform_tiles::<Sums>,
-                    gradient: transform_tiles::<Gradient>,
-                    kernel: transform_tiles::<Kernel>,
+                    source: transform_row::<Source>,
+                    result: transform_row::<Sums>,
+                    gradient: transform_row::<Gradient>,
+                    kernel: transform_row::<Kernel>,
                 },
             };
         }

@@ -6,7 +6,7 @@ use super::super::PixelsPass;
 use super::super::micro::{Correlation, Kernels, MAX_PIXELS};
 use super::super::shared::SharedMut;
 use super::super::units::{Blocks, Unit, Units};
-use super::transforms::{Places, Tiles};
+use super::transforms::{Places, TileRow};
 use super::{Geometry, PLACES, Pass, TILE, Tiling};
 use crate::ops::elementwise::cpu::Epilogue;
 
@@ -129,7 +129,7 @@ impl WinogradPass {
                 packed.fill(0.0);
             }
             let transform = |from: &[f32], from_steps, packed: &mut [f32], tiles| {
-                let kernels = Tiles {
+                let kernels = TileRow {
                     from: from.as_ptr(),
                     from_steps,
                     to: packed.as_mut_ptr(),
@@ -214,7 +214,7 @@ impl WinogradPass {
         for image in unit.images.clone() {
             for row in unit.rows.clone() {
                 let rows = TILE.min(height - row * TILE);
-                let row = Tiles {
+                let row = TileRow {
                     from: places.start,
                     from_steps: places.steps(),
                     to: destination.at(self.tiling.offset(image, row * TILE, 0), rows * width * channels),

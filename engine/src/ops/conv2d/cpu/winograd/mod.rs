@@ -25,7 +25,7 @@ use super::axis::{Axis, Pass};
 use super::micro::Kernels;
 use super::plan::Plan;
 use super::units::{Unit, Units};
-use transforms::{Places, Tiles};
+use transforms::{Places, TileRow};
 
 /// Places in a tile of the source, each with a matrix product of its own.
 const PLACES: usize = 16;
@@ -138,7 +138,7 @@ impl Tiling {
         for image in 0..unit.images.len() {
             for row in 0..unit.rows.len() {
                 let first = image * window.image_stride + row * TILE * window.row_stride;
-                let row = Tiles {
+                let row = TileRow {
                     from: window.data[first..].as_ptr(),
                     from_steps: [TILE * channels, window.row_stride, channels],
                     to: places.start,

@@ -9,7 +9,7 @@ use super::super::simd::{Single, Vector};
 use super::{PLACES, TILE};
 
 /// A row of tiles, and where their transforms go. The same happens to each of their channels.
-pub(in super::super) struct Tiles {
+pub(in super::super) struct TileRow {
     /// The first channel of the first element of the first tile.
     pub from: *const f32,
     /// Elements from one tile, one row and one column to the next.
@@ -18,7 +18,7 @@ pub(in super::super) struct Tiles {
     pub to: *mut f32,
     /// Elements from one tile, one row and one column to the next.
     pub to_steps: [usize; 3],
-    /// Tiles.
+    /// Tiles in the row.
     pub tiles: usize,
     /// Channels, which lie side by side.
     pub channels: usize,
@@ -68,13 +68,13 @@ impl Places {
 /// The transforms of one instruction set.
 pub(in super::super) struct Transforms {
     /// `Bt d B`: 4x4 pixels to 4x4 places.
-    pub source: unsafe fn(&Tiles),
+    pub source: unsafe fn(&TileRow),
     /// `At m A`: 4x4 places to 2x2 pixels.
-    pub result: unsafe fn(&Tiles),
+    pub result: unsafe fn(&TileRow),
     /// `A dy At`: 2x2 pixels to 4x4 places.
-    pub gradient: unsafe fn(&Tiles),
+    pub gradient: unsafe fn(&TileRow),
     /// `G g Gt`: 3x3 taps to 4x4 places.
-    pub kernel: unsafe fn(&Tiles),
+    pub kernel: unsafe fn(&TileRow),
 }
 
 /// What a transform does along either axis.
@@ -157,9 +157,9 @@ impl Axis for Kernel {
 ///
 /// # Safety
 ///
-/// The pointers reach what [`Tiles`] says, and the vector's instruction set is there.
+/// The pointers reach what [`TileRow`] says, and the vector's instruction set is there.
 #[inline(always)]
-pub(in super::super) unsafe fn transform<V: Vector, A: Axis>(t: &Tiles) {
+pub(in super::super) unsafe fn transform<V: Vector, A: Axis>(t: &TileRow) {
     let whole = t.channels - t.channels % V::LANES;
     for tile in 0..t.tiles {
         // SAFETY: by this function's contract.
@@ -180,7 +180,7 @@ pub(in super::super) unsafe fn transform<V: Vector, A: Axis>(t: &Tiles) {
 ///
 /// That of [`transform`].
 #[inline(always)]
-unsafe fn transform_channels<V: Vector, A: Axis>(t: &Tiles, tile: usize, channel: usize) {
+unsafe fn transform_channels<V: Vector, A: Axis>(t: &TileRow, tile: usize, channel: usize) {
     let from = t.from.wrapping_add(tile * t.from_steps[0] + channel);
     let to = t.to.wrapping_add(tile * t.to_steps[0] + channel);
     // Only tiles of results may have fewer elements than a transform reads or makes.

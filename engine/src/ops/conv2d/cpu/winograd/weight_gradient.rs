@@ -9,7 +9,7 @@ use super::super::WeightsPass;
 use super::super::micro::{Kernels, Outer};
 use super::super::shared::SharedMut;
 use super::super::units::{Blocks, Unit, Units};
-use super::transforms::{self, Places, Tiles};
+use super::transforms::{self, Places, TileRow};
 use super::{Geometry, PLACES, Pass, TILE, Tiling};
 
 /// Tiles in a unit of work: a block of their gradients stays in the first-level cache while all input channels pass over
@@ -158,7 +158,7 @@ impl WinogradWeightGradient {
         let channels = self.task_channels().min(self.blocks.channels - first);
         for image in unit.images.clone() {
             for row in unit.rows.clone() {
-                let row = Tiles {
+                let row = TileRow {
                     from: dy[self.tiling.offset(image, row * TILE, 0) + first..].as_ptr(),
                     from_steps: [TILE, width, 1].map(|pixels| pixels * self.blocks.channels),
                     to: places.start,
