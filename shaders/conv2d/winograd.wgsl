@@ -11,14 +11,8 @@
 //SOURCE
 @group(0) @binding(2) var<storage, read> u: array<vec4<f32>>;
 //DESTINATION
-// Vectors of four source channels: of x for each place, tile and quad, and from KERNELS on of u for each place, quad and
-// channel. At last sums: vectors of four destination channels for each place and tile.
-const KERNELS = 1024u;
-var<workgroup> kept: array<vec4<f32>, 2048>;
-
-fn if_inside(quad: vec4<f32>, inside: bool) -> vec4<f32> {
-  return select(vec4<f32>(), quad, inside);
-}
+// Kept are vectors of four source channels: of x for each place, tile and quad, and on the right of u for each place, quad
+// and channel. At last sums: vectors of four destination channels for each place and tile.
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
@@ -36,22 +30,19 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let first_channel = index % blocks * 32u;
   if (first_tile >= tiles) { return; }
 
-  // Fetching, an invocation makes one column of places of a tile from two columns of pixels:
-  // x0 - x2, x1 + x2, x2 - x1, x1 - x3.
+  // Fetching, an invocation makes one column of places of a tile.
   let fetched_quad = lane % 2u;
   let fetched_tile = lane / 2u % 32u;
   let column = lane / 64u;
-  let near = select(column, 1u, column == 3u);
-  let far = select(select(2u, 1u, column == 2u), 3u, column == 3u);
-  let sign = select(-1.0, 1.0, column == 1u);
+  let pair = pair_of(column);
   let tile = first_tile + fetched_tile;
   let image = tile / (tiled.x * tiled.y) * source.x;
   let corner = vec2<i32>(2u * vec2(tile / tiled.y % tiled.x, tile % tiled.y) + params[2].xy);
   //for r in 0..4
-  let at_near$r = vec2<u32>(corner + vec2($r, i32(near)));
+  let at_near$r = vec2<u32>(corner + vec2($r, i32(pair.near)));
   let inside_near$r = tile < tiles && all(at_near$r < source);
   let x_near$r = select(0u, ((image + at_near$r.x) * source.y + at_near$r.y) * stride_x(sources), inside_near$r);
-  let at_far$r = vec2<u32>(corner + vec2($r, i32(far)));
+  let at_far$r = vec2<u32>(corner + vec2($r, i32(pair.far)));
   let inside_far$r = tile < tiles && all(at_far$r < source);
   let x_far$r = select(0u, ((image + at_far$r.x) * source.y + at_far$r.y) * stride_x(sources), inside_far$r);
   var next_near$r = vec4<f32>();
@@ -87,7 +78,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
       for (var quad = 0u; quad < 2u; quad++) {
         //for p in 0..2
         let left$p = (places + $pu) * 64u + 2u * down + quad;
-        let right$p = KERNELS + ((places + $pu) * 2u + quad) * 32u + across;
+        let right$p = RIGHT + ((places + $pu) * 2u + quad) * 32u + across;
         //for j in 0..4
         let w$p_$j = kept[right$p + 8u * $ju];
         //end
@@ -105,14 +96,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     workgroupBarrier();
     if (step < steps) {
       //for r in 0..4
-      let sum$r = fma(vec4(sign), next_far$r, next_near$r);
-      kept[lane + $ru * 256u + KERNELS] = next_u$r;
+      let sum$r = fma(vec4(pair.sign), next_far$r, next_near$r);
+      kept[lane + $ru * 256u + RIGHT] = next_u$r;
       //end
-      let to = column * 64u + lane % 64u;
-      kept[to] = sum0 - sum2;
-      kept[to + 256u] = sum1 + sum2;
-      kept[to + 512u] = sum2 - sum1;
-      kept[to + 768u] = sum1 - sum3;
+      // All 64 of a column are for its place in the first row: tiles, and quads within.
+      keep_column(lane, sum0, sum1, sum2, sum3);
     }
     workgroupBarrier();
   }

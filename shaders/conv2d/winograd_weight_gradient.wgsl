@@ -11,14 +11,8 @@
 //INPUT
 //GRADIENT
 //DESTINATION
-// Vectors of four input channels for each place and tile, and from GRADIENTS on of four output channels. At last sums:
+// Kept are vectors of four input channels for each place and tile, and on the right of four output channels. At last sums:
 // vectors of four output channels for each place and input channel.
-const GRADIENTS = 1024u;
-var<workgroup> kept: array<vec4<f32>, 2048>;
-
-fn if_inside(quad: vec4<f32>, inside: bool) -> vec4<f32> {
-  return select(vec4<f32>(), quad, inside);
-}
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>,
@@ -40,16 +34,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
   let first_step = part * params[3][0];
   let steps = min(params[3][0], (tiles + 7u) / 8u - first_step);
 
-  // Fetching, an invocation makes one column of places of a tile from two columns of pixels:
-  // x0 - x2, x1 + x2, x2 - x1, x1 - x3, and dy0, dy0 + dy1, dy0 - dy1, -dy1.
+  // Fetching, an invocation makes one column of places of a tile, on the right of dy0, dy0 + dy1, dy0 - dy1, -dy1.
   let fetched_quad = lane % 8u;
   let fetched_tile = lane / 8u % 8u;
   let column = lane / 64u;
-  let near = select(column, 1u, column == 3u);
-  let far = select(select(2u, 1u, column == 2u), 3u, column == 3u);
-  let sign = select(-1.0, 1.0, column == 1u);
+  let pair = pair_of(column);
   let of_first = select(1.0, 0.0, column == 3u);
-  let of_second = select(sign, 0.0, column == 0u);
+  let of_second = select(pair.sign, 0.0, column == 0u);
   let c = first_input + 4u * fetched_quad;
   let k = first_output + 4u * fetched_quad;
   //for r in 0..4
@@ -80,11 +71,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
       let image = tile / (tiled.x * tiled.y);
       let corner = 2u * vec2(tile / tiled.y % tiled.x, tile % tiled.y);
       //for r in 0..4
-      let at_near$r = corner + vec2($ru, near) - padding;
+      let at_near$r = corner + vec2($ru, pair.near) - padding;
       let inside_near$r = tile < tiles && all(at_near$r < input);
       let x_near$r = select(0u, ((image * input.x + at_near$r.x) * input.y + at_near$r.y) * stride_x(inputs), inside_near$r);
       next_near$r = if_inside(load_x(x_near$r, c, inputs), inside_near$r);
-      let at_far$r = corner + vec2($ru, far) - padding;
+      let at_far$r = corner + vec2($ru, pair.far) - padding;
       let inside_far$r = tile < tiles && all(at_far$r < input);
       let x_far$r = select(0u, ((image * input.x + at_far$r.x) * input.y + at_far$r.y) * stride_x(inputs), inside_far$r);
       next_far$r = if_inside(load_x(x_far$r, c, inputs), inside_far$r);
@@ -102,7 +93,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
       for (var tile = 0u; tile < 8u; tile++) {
         //for p in 0..2
         let row$p = ((places + $pu) * 8u + tile) * 8u;
-        let d$p = kept[GRADIENTS + row$p + across];
+        let d$p = kept[RIGHT + row$p + across];
         //for h in 0..2
         let x$p_$h = kept[row$p + down + 4u * $hu];
         //for e in 0..4
@@ -114,21 +105,18 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) gr
     }
     workgroupBarrier();
     if (step < steps) {
-      let to = (column * 8u + fetched_tile) * 8u + fetched_quad;
       //for r in 0..4
-      let sum$r = fma(vec4(sign), next_far$r, next_near$r);
+      let sum$r = fma(vec4(pair.sign), next_far$r, next_near$r);
       //end
-      kept[to] = sum0 - sum2;
-      kept[to + 256u] = sum1 + sum2;
-      kept[to + 512u] = sum2 - sum1;
-      kept[to + 768u] = sum1 - sum3;
+      // All 64 of a column are for its place in the first row: tiles, and quads within.
+      keep_column(lane, sum0, sum1, sum2, sum3);
       //for r in 0..2
       let dy$r = of_first * next_dy$r0 + of_second * next_dy$r1;
       //end
-      kept[GRADIENTS + to] = dy0;
-      kept[GRADIENTS + to + 256u] = dy0 + dy1;
-      kept[GRADIENTS + to + 512u] = dy0 - dy1;
-      kept[GRADIENTS + to + 768u] = -dy1;
+      kept[RIGHT + lane] = dy0;
+      kept[RIGHT + lane + 256u] = dy0 + dy1;
+      kept[RIGHT + lane + 512u] = dy0 - dy1;
+      kept[RIGHT + lane + 768u] = -dy1;
     }
     workgroupBarrier();
   }

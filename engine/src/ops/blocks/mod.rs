@@ -289,7 +289,7 @@ impl Cut {
 
     /// What runs before and after the launch that multiplies, and what they share.
     fn lower(&self, launch: impl Fn(Binding) -> Launch) -> Lowered {
-        let (mut lowered, own) = match &self.block.kernel {
+        let (lowered, own) = match &self.block.kernel {
             Kernel::Registers(_) => (Lowered::default(), None),
             Kernel::Matrix(matrix) => (matrix.prepare(&self.product), Some(matrix.others())),
         };
@@ -298,16 +298,6 @@ impl Cut {
             launch.bindings.extend(own);
             launch
         };
-        match self.product.split.filter(|_| self.parts > 1) {
-            None => lowered.launches.push(with_own(Binding::write_output())),
-            Some(length) => {
-                let slabs = lowered.scratch.len();
-                let (from, to) = (Binding::read_scratch(slabs), Binding::write_output());
-                lowered.scratch.push(self.parts * length);
-                lowered.launches.push(with_own(Binding::write_scratch(slabs)));
-                lowered.launches.push(reduce::gpu::sum_slabs(self.parts, length, from, to));
-            }
-        }
-        lowered
+        reduce::gpu::end_in_parts(lowered, self.parts, self.product.split.unwrap_or_default(), with_own)
     }
 }

@@ -37,8 +37,28 @@ pub(super) fn lower(reduce: &Reduce, extent: Extent, stored: Stored) -> Lowered 
     }
 }
 
+/// Ends an operation with the launch that makes its `length` results, or, where their sums are split, that makes a slab of
+/// sums for each of the parts and another that adds them in their order. `launch` writes to the given binding.
+pub(crate) fn end_in_parts(
+    mut lowered: Lowered,
+    parts: usize,
+    length: usize,
+    launch: impl FnOnce(Binding) -> Launch,
+) -> Lowered {
+    if parts == 1 {
+        lowered.launches.push(launch(Binding::write_output()));
+    } else {
+        let slabs = lowered.scratch.len();
+        let (from, to) = (Binding::read_scratch(slabs), Binding::write_output());
+        lowered.scratch.push(parts * length);
+        lowered.launches.push(launch(Binding::write_scratch(slabs)));
+        lowered.launches.push(sum_slabs(parts, length, from, to));
+    }
+    lowered
+}
+
 /// Adds `slabs` runs of `length` numbers that lie one behind another in `from`, in their order.
-pub(crate) fn sum_slabs(slabs: usize, length: usize, from: Binding, to: Binding) -> Launch {
+fn sum_slabs(slabs: usize, length: usize, from: Binding, to: Binding) -> Launch {
     let params = [length, slabs, slabs, 1, length].map(|size| size as u32).to_vec();
     launch(stage(Kind::Sum, Stored::Single), vec![from, to], params, length)
 }

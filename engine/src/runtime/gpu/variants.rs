@@ -58,11 +58,6 @@ impl Variant {
         Variant { name: LANES, lowered, contends: true }
     }
 
-    /// The variant that goes by Winograd's tiles.
-    pub fn winograd(lowered: Lowered) -> Self {
-        Variant { name: WINOGRAD, lowered, contends: true }
-    }
-
     /// All ways to run an operation, the likely best first: lanes, which only software drivers have, or workgroup
     /// `blocks`, from which those gain nothing. Beside lanes the portable kernel is not worth measuring.
     pub fn all(

@@ -8,7 +8,7 @@ use super::axis::Pass;
 use super::micro::{Correlation, Kernels, MAX_PIXELS};
 use super::plan::{Plan, Window};
 use super::shared::SharedMut;
-use super::units::{Block, Blocks, Unit, Units};
+use super::units::{Block, Blocks, Shares, Unit, Units};
 use crate::ops::elementwise::cpu::Epilogue;
 
 /// Grid positions in a unit of work: enough that a block of weights is fetched seldom, few enough
@@ -26,8 +26,8 @@ pub(super) struct CorrelationPass {
     plan: Plan,
     units: Units,
     blocks: Blocks,
-    /// Blocks of destination channels that one task makes.
-    blocks_per_task: usize,
+    /// Shares of the destination channels.
+    shares: Shares,
     /// Taps times source channels.
     reduction: usize,
     in_channels: usize,
@@ -40,14 +40,13 @@ impl CorrelationPass {
         let plan = Plan::new(pass, g);
         let units = plan.units(UNIT_PIXELS, WINDOW_LIMIT).in_chunks(TASKS);
         let blocks = Blocks { channels: plan.destination_channels, lanes: kernels.lanes };
-        let block_tasks = TASKS.div_ceil(units.chunks()).min(blocks.count());
         Self {
             pass,
             kernels,
             plan,
             units,
             blocks,
-            blocks_per_task: blocks.count().div_ceil(block_tasks),
+            shares: Shares::new(&blocks, TASKS, units.chunks()),
             reduction: g.kernel_h * g.kernel_w * plan.source_channels,
             in_channels: g.in_channels,
             out_channels: g.out_channels,
@@ -59,19 +58,15 @@ impl CorrelationPass {
         self.reduction * self.blocks.padded_channels()
     }
 
-    fn block_tasks(&self) -> usize {
-        self.blocks.count().div_ceil(self.blocks_per_task)
-    }
-
     fn window_len(&self) -> usize {
         let (images, rows) = self.units.largest();
-        if self.plan.is_inside() { 0 } else { self.plan.window_len(images, rows) }
+        self.plan.copy_len(images, rows)
     }
 }
 
 impl PixelsPass for CorrelationPass {
     fn scratch_len(&self) -> usize {
-        self.packed_len() + self.units.chunks() * self.block_tasks() * self.window_len()
+        self.packed_len() + self.units.chunks() * self.shares.count() * self.window_len()
     }
 
     fn run(
@@ -90,19 +85,14 @@ impl PixelsPass for CorrelationPass {
         self.pack(weights, packed);
 
         let packed = &*packed;
-        let tasks = self.units.chunks() * self.block_tasks();
+        let tasks = self.units.chunks() * self.shares.count();
         // Whether a task makes all channels of its pixels, and can finish them while they are in cache.
-        let early = epilogue.filter(|_| self.block_tasks() == 1);
+        let early = epilogue.filter(|_| self.shares.count() == 1);
         let shared = SharedMut::new(destination);
         let task = |index: usize, copy: &mut [f32]| {
-            let blocks = index % self.block_tasks() * self.blocks_per_task;
-            let blocks = blocks..(blocks + self.blocks_per_task).min(self.blocks.count());
-            for unit in self.units.chunk(index / self.block_tasks()) {
-                let window = if copy.is_empty() {
-                    self.plan.window_in_place(&unit, source)
-                } else {
-                    self.plan.copy_window(&unit, source, copy)
-                };
+            let (chunk, blocks) = self.shares.task(index);
+            for unit in self.units.chunk(chunk) {
+                let window = self.plan.window(&unit, source, copy);
                 for block in blocks.clone() {
                     self.run_unit(&unit, &window, &self.blocks.get(block), packed, &shared);
                 }

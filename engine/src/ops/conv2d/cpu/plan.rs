@@ -69,6 +69,20 @@ impl Plan {
         Units::new(self.n, [self.vertical.grid, self.horizontal.grid], pixels, fits)
     }
 
+    /// Elements of the copy of a window of some images and grid rows; none where windows are read in place.
+    pub fn copy_len(&self, images: usize, rows: usize) -> usize {
+        if self.is_inside() { 0 } else { self.window_len(images, rows) }
+    }
+
+    /// A unit's window, in `copy` unless that has no elements.
+    pub fn window<'a>(&self, unit: &Unit, source: &'a [f32], copy: &'a mut [f32]) -> Window<'a> {
+        if copy.is_empty() {
+            self.window_in_place(unit, source)
+        } else {
+            self.copy_window(unit, source, copy)
+        }
+    }
+
     /// Where a unit's window lies inside the source; only if [`is_inside`](Self::is_inside).
     pub fn window_in_place<'a>(&self, unit: &Unit, source: &'a [f32]) -> Window<'a> {
         let row_stride = self.horizontal.source_len * self.source_channels;

@@ -87,6 +87,36 @@ pub(super) struct Blocks {
     pub lanes: usize,
 }
 
+/// Division of the blocks among tasks that share the pixels of a chunk.
+#[derive(Clone, Copy)]
+pub(super) struct Shares {
+    blocks: usize,
+    blocks_per_task: usize,
+}
+
+impl Shares {
+    /// As many as make at least `tasks` tasks of so many chunks, as far as there are blocks.
+    pub fn new(blocks: &Blocks, tasks: usize, chunks: usize) -> Self {
+        let blocks = blocks.count();
+        Self { blocks, blocks_per_task: blocks.div_ceil(tasks.div_ceil(chunks).min(blocks)) }
+    }
+
+    pub fn count(&self) -> usize {
+        self.blocks.div_ceil(self.blocks_per_task)
+    }
+
+    /// The chunk and the blocks of a task.
+    pub fn task(&self, index: usize) -> (usize, Range<usize>) {
+        let first = index % self.count() * self.blocks_per_task;
+        (index / self.count(), first..(first + self.blocks_per_task).min(self.blocks))
+    }
+
+    /// Channels of the largest share, including those filled up.
+    pub fn widest(&self, blocks: &Blocks) -> usize {
+        (self.blocks_per_task * blocks.full_width()).min(blocks.padded_channels())
+    }
+}
+
 /// One block of channels.
 pub(super) struct Block {
     /// The first channel.

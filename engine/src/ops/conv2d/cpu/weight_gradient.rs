@@ -17,7 +17,7 @@ use super::axis::Pass;
 use super::micro::{Kernels, Outer};
 use super::plan::{Plan, Window};
 use super::shared::SharedMut;
-use super::units::{Block, Blocks, Unit, Units};
+use super::units::{Block, Blocks, Shares, Unit, Units};
 
 /// Pixels in a unit of work: a block of their output gradients stays in the first-level cache while
 /// all taps pass over it.
@@ -37,8 +37,8 @@ pub(super) struct WeightGradientPass {
     plan: Plan,
     units: Units,
     blocks: Blocks,
-    /// Blocks of output channels that one task makes.
-    blocks_per_task: usize,
+    /// Shares of the output channels.
+    shares: Shares,
     kernel_h: usize,
     /// Tap columns times input channels.
     row_len: usize,
@@ -55,13 +55,8 @@ impl WeightGradientPass {
         let partial = g.kernel_h * row_tiles * kernels.outer_rows * blocks.padded_channels();
         let chunks = (PARTIAL_LIMIT / partial).clamp(1, TASKS);
         let units = plan.units(UNIT_PIXELS, WINDOW_LIMIT).in_chunks(chunks);
-        let block_tasks = TASKS.div_ceil(units.chunks()).min(blocks.count());
-        let blocks_per_task = blocks.count().div_ceil(block_tasks);
-        Self { kernels, plan, units, blocks, blocks_per_task, kernel_h: g.kernel_h, row_len, row_tiles }
-    }
-
-    fn block_tasks(&self) -> usize {
-        self.blocks.count().div_ceil(self.blocks_per_task)
+        let shares = Shares::new(&blocks, TASKS, units.chunks());
+        Self { kernels, plan, units, blocks, shares, kernel_h: g.kernel_h, row_len, row_tiles }
     }
 
     /// Elements of a chunk's sum per channel: tap rows times tiles times tile rows.
@@ -97,7 +92,7 @@ impl WeightGradientPass {
 
 impl WeightsPass for WeightGradientPass {
     fn scratch_len(&self) -> usize {
-        let tasks = self.units.chunks() * self.block_tasks();
+        let tasks = self.units.chunks() * self.shares.count();
         self.units.chunks() * self.partial_len() + tasks * (self.window_len() + self.gradient_len())
     }
 
@@ -109,7 +104,7 @@ impl WeightsPass for WeightGradientPass {
         let (partials, copies) = scratch.split_at_mut(self.units.chunks() * self.partial_len());
 
         let shared = SharedMut::new(partials);
-        let tasks = self.units.chunks() * self.block_tasks();
+        let tasks = self.units.chunks() * self.shares.count();
         let task = |index: usize, copies: &mut [f32]| self.run_task(index, x, dy, &shared, copies);
         match self.window_len() + self.gradient_len() {
             0 => (0..tasks).into_par_iter().for_each(|index| task(index, &mut [])),
@@ -126,9 +121,7 @@ impl WeightGradientPass {
     /// Sums one chunk of pixels for some blocks of channels.
     fn run_task(&self, index: usize, x: &[f32], dy: &[f32], partials: &SharedMut<'_>, copies: &mut [f32]) {
         let (window_copy, gradient_copy) = copies.split_at_mut(self.window_len());
-        let chunk = index / self.block_tasks();
-        let blocks = index % self.block_tasks() * self.blocks_per_task;
-        let blocks = blocks..(blocks + self.blocks_per_task).min(self.blocks.count());
+        let (chunk, blocks) = self.shares.task(index);
         for (i, unit) in self.units.chunk(chunk).enumerate() {
             let window = if window_copy.is_empty() {
                 self.plan.window_in_place(&unit, x)

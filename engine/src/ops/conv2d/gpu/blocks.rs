@@ -2,7 +2,7 @@
 
 use super::super::fused::Epilogue;
 use super::correlation::{Correlation, signed};
-use super::{Geometry, pixels};
+use super::{Geometry, pixels, words};
 use crate::ops::blocks::{Cut, Places, Product, Vectors, section};
 use crate::runtime::gpu::{Binding, Launch, Stored};
 
@@ -67,7 +67,7 @@ pub fn correlation(correlation: &Correlation, epilogue: Option<&Epilogue>, cut: 
         label,
         source: cut.shader(places, bindings.len() + 1).into(),
         bindings,
-        params: params.concat().into_iter().map(|word| word as u32).collect(),
+        params: words(&params),
         workgroups: cut.workgroups(),
     }
 }
@@ -116,7 +116,7 @@ pub fn weight_gradient(g: &Geometry, cut: &Cut, to: Binding) -> Launch {
         label: "conv2d weight gradient",
         source: cut.shader(places, bindings.len() + 1).into(),
         bindings,
-        params: params.concat().into_iter().map(|word| word as u32).collect(),
+        params: words(&params),
         workgroups: cut.workgroups(),
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::super::fused::Epilogue;
 use super::correlation::{Axis, Correlation, signed};
-use super::pixels;
+use super::{pixels, words};
 use crate::runtime::gpu::{
     Abilities, Binding, Launch, Lowered, MAX_WINDOW, Slot, Vectors, WINDOW_STEP, Window, unroll,
 };
@@ -264,8 +264,4 @@ impl Weights {
             workgroups: vectors.div_ceil(64),
         }
     }
-}
-
-pub(super) fn words(params: &[[usize; 4]]) -> Vec<u32> {
-    params.concat().into_iter().map(|word| word as u32).collect()
 }

@@ -3,8 +3,7 @@
 
 use std::fmt::Write;
 
-use super::Geometry;
-use super::lanes::words;
+use super::{Geometry, words};
 use crate::ops::reduce;
 use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, unroll};
 
@@ -125,10 +124,5 @@ pub fn weight_gradient(g: &Geometry, abilities: &Abilities) -> Lowered {
         params: words(&params),
         workgroups: tiles * parts,
     };
-    if parts == 1 {
-        return Lowered::single(sum(Binding::write_output()));
-    }
-    let slab = g.weight_len();
-    let add = reduce::gpu::sum_slabs(parts, slab, Binding::read_scratch(0), Binding::write_output());
-    Lowered { scratch: vec![parts * slab], launches: vec![sum(Binding::write_scratch(0)), add] }
+    reduce::gpu::end_in_parts(Lowered::default(), parts, g.weight_len(), sum)
 }

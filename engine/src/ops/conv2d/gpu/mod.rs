@@ -42,6 +42,11 @@ pub fn correlation_variants(
     Variant::all(lanes, blocks, portable::correlation(correlation, epilogue), abilities)
 }
 
+/// What a launch sees as its params.
+fn words(params: &[[usize; 4]]) -> Vec<u32> {
+    params.concat().into_iter().map(|word| word as u32).collect()
+}
+
 /// Puts the variant by tiles behind the likely best, which is taken where there is no time to measure.
 fn insert(by_tiles: Option<Variant>, blocks: &mut Vec<Variant>) {
     let place = blocks.len().min(1);

@@ -2,7 +2,7 @@
 
 use super::super::fused::Epilogue;
 use super::correlation::{Correlation, signed};
-use super::{Geometry, pixels};
+use super::{Geometry, pixels, words};
 use crate::ops::reduce;
 use crate::runtime::gpu::{Binding, Launch, Lowered, Stored, unroll};
 
@@ -53,7 +53,7 @@ fn correlate(correlation: &Correlation, weights: Binding, epilogue: Option<&Epil
     let mut bindings = vec![Binding::read_input(0), weights, Binding::write_output()];
     bindings.extend(pixels::operands(epilogue));
     let invocations = rows.step * columns.step * groups * blocks;
-    launch(correlation.label, &template, bindings, params.concat(), invocations)
+    launch(correlation.label, &template, bindings, &params, invocations)
 }
 
 /// The launch that packs the weights into scratch in rows of `row` words, and how many words that makes.
@@ -91,28 +91,23 @@ pub fn weight_gradient(g: &Geometry, stored: [Stored; 2]) -> Lowered {
         .replace("//GRADIENT", &pixels::source("dy", 2, outputs, stored[1]));
     let sum = |result| {
         let bindings = vec![Binding::read_input(0), Binding::read_input(1), result];
-        launch("conv2d weight gradient", &template, bindings, params.concat(), tiles * parts)
+        launch("conv2d weight gradient", &template, bindings, &params, tiles * parts)
     };
-    if parts == 1 {
-        return Lowered::single(sum(Binding::write_output()));
-    }
-    let slab = g.weight_len();
-    let add = reduce::gpu::sum_slabs(parts, slab, Binding::read_scratch(0), Binding::write_output());
-    Lowered { scratch: vec![parts * slab], launches: vec![sum(Binding::write_scratch(0)), add] }
+    reduce::gpu::end_in_parts(Lowered::default(), parts, g.weight_len(), sum)
 }
 
 fn launch(
     label: &'static str,
     template: &str,
     bindings: Vec<Binding>,
-    params: Vec<usize>,
+    params: &[[usize; 4]],
     invocations: usize,
 ) -> Launch {
     Launch {
         label,
         source: unroll(&template.replace("WORKGROUP", &WORKGROUP.to_string())).into(),
         bindings,
-        params: params.into_iter().map(|word| word as u32).collect(),
+        params: words(params),
         workgroups: invocations.div_ceil(WORKGROUP),
     }
 }

@@ -5,9 +5,9 @@
 
 use super::super::fused::Epilogue;
 use super::correlation::{Correlation, signed};
-use super::{Geometry, pixels};
+use super::{Geometry, pixels, words};
 use crate::ops::{blocks, reduce};
-use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, Variant, unroll};
+use crate::runtime::gpu::{Abilities, Binding, Launch, Lowered, Stored, Variant, WINOGRAD, unroll};
 
 /// Tiles, or input channels, and as many channels of the result, that a workgroup makes, as the shaders have it.
 const SIDE: usize = 32;
@@ -17,6 +17,8 @@ const TILES_OF_A_STEP: usize = 8;
 const THREADS: usize = 256;
 /// Bytes of workgroup memory.
 const BYTES: usize = 2 * 16 * 8 * SIDE * size_of::<f32>();
+/// What both shaders of tiles begin with.
+const TILES: &str = include_str!("../../../../../shaders/conv2d/winograd_tiles.wgsl");
 /// With fewer channels transforming takes longer than it saves.
 const FEWEST_CHANNELS: usize = 64;
 
@@ -49,7 +51,7 @@ fn variant(
         abilities.workgroup_bytes as usize >= BYTES && abilities.workgroup_invocations as usize >= THREADS;
     let runs = fits && (!abilities.software || abilities.emulating);
     let contends = channels.iter().all(|&count| count >= FEWEST_CHANNELS);
-    (applies && runs).then(|| Variant { contends, ..Variant::winograd(lower()) })
+    (applies && runs).then(|| Variant { name: WINOGRAD, lowered: lower(), contends })
 }
 
 fn lower(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Lowered {
@@ -57,21 +59,16 @@ fn lower(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Lowered {
     let (sources, destinations) = (source[2], destination[2]);
     let quads = sources.div_ceil(8) * 2;
     let row = destinations.next_multiple_of(SIDE);
+    let ([source_step, destination_step], turned) = (correlation.weight_steps, correlation.swapped().into());
     let kernels = Launch {
         label: "conv2d kernels by tiles",
         source: unroll(include_str!("../../../../../shaders/conv2d/winograd_kernels.wgsl")).into(),
         bindings: vec![Binding::read_input(1), Binding::write_scratch(0)],
-        params: [
-            [quads, row, sources, destinations],
-            [correlation.weight_steps[0], correlation.weight_steps[1], correlation.swapped().into(), 0],
-        ]
-        .concat()
-        .into_iter()
-        .map(|word| word as u32)
-        .collect(),
+        params: words(&[[quads, row, sources, destinations], [source_step, destination_step, turned, 0]]),
         workgroups: (quads * row).div_ceil(64),
     };
-    let template = include_str!("../../../../../shaders/conv2d/winograd.wgsl")
+    let template = [TILES, include_str!("../../../../../shaders/conv2d/winograd.wgsl")]
+        .concat()
         .replace("//SOURCE", &pixels::source("x", 1, sources, stored[0]))
         .replace("//DESTINATION", &pixels::destination("d", 3, destinations, stored[1], epilogue, 4));
     let tiled = [destination[0].div_ceil(2), destination[1].div_ceil(2)];
@@ -91,7 +88,7 @@ fn lower(correlation: &Correlation, epilogue: Option<&Epilogue>) -> Lowered {
         label: correlation.label,
         source: unroll(&template).into(),
         bindings,
-        params: params.concat().into_iter().map(|word| word as u32).collect(),
+        params: words(&params),
         workgroups: (n * tiled[0] * tiled[1]).div_ceil(SIDE) * row / SIDE,
     };
     Lowered { scratch: vec![16 * quads * row * 4], launches: vec![kernels, tiles] }
@@ -102,7 +99,8 @@ fn lower_weight_gradient(g: &Geometry, stored: [Stored; 2]) -> Lowered {
     let tiled = [g.out_height().div_ceil(2), g.out_width().div_ceil(2)];
     let blocks = inputs.div_ceil(SIDE) * outputs.div_ceil(SIDE);
     let (parts, part_steps) = blocks::split(blocks, (g.n * tiled[0] * tiled[1]).div_ceil(TILES_OF_A_STEP));
-    let template = include_str!("../../../../../shaders/conv2d/winograd_weight_gradient.wgsl")
+    let template = [TILES, include_str!("../../../../../shaders/conv2d/winograd_weight_gradient.wgsl")]
+        .concat()
         .replace("//INPUT", &pixels::source("x", 1, inputs, stored[0]))
         .replace("//GRADIENT", &pixels::source("dy", 2, outputs, stored[1]))
         .replace("//DESTINATION", &pixels::destination("d", 3, outputs, Stored::Single, None, 4));
@@ -116,13 +114,8 @@ fn lower_weight_gradient(g: &Geometry, stored: [Stored; 2]) -> Lowered {
         label: "conv2d weight gradient",
         source: unroll(&template).into(),
         bindings: vec![Binding::read_input(0), Binding::read_input(1), to],
-        params: params.concat().into_iter().map(|word| word as u32).collect(),
+        params: words(&params),
         workgroups: blocks * parts,
     };
-    if parts == 1 {
-        return Lowered::single(sum(Binding::write_output()));
-    }
-    let slab = g.weight_len();
-    let add = reduce::gpu::sum_slabs(parts, slab, Binding::read_scratch(0), Binding::write_output());
-    Lowered { scratch: vec![parts * slab], launches: vec![sum(Binding::write_scratch(0)), add] }
+    reduce::gpu::end_in_parts(Lowered::default(), parts, g.weight_len(), sum)
 }

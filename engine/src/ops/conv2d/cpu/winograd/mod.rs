@@ -32,7 +32,7 @@ const PLACES: usize = 16;
 /// Pixels along either axis of a tile of results.
 const TILE: usize = 2;
 /// Elements between the matrices of two places beyond their own, so that they do not all lie in the same sets of the
-/// cache.
+/// cache; as many at least as a tile of the outer product has rows.
 const APART: usize = 16;
 /// Elements of a unit's window.
 const WINDOW_LIMIT: usize = 64 * 1024;
@@ -94,7 +94,7 @@ impl Tiling {
     /// Elements of the copy of a unit's window; none where windows are read in place.
     fn window_len(&self, units: &Units) -> usize {
         let (images, rows) = units.largest();
-        if self.plan.is_inside() { 0 } else { self.plan.window_len(images, rows * TILE) }
+        self.plan.copy_len(images, rows * TILE)
     }
 
     /// Matrices of the tiles of a unit and of so many channels; they start nowhere yet.
@@ -129,11 +129,7 @@ impl Tiling {
     ) {
         let plan = &self.plan;
         let pixels = Self::in_pixels(unit);
-        let window = if window.is_empty() {
-            plan.window_in_place(&pixels, source)
-        } else {
-            plan.copy_window(&pixels, source, window)
-        };
+        let window = plan.window(&pixels, source, window);
         let channels = plan.source_channels;
         for image in 0..unit.images.len() {
             for row in 0..unit.rows.len() {

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::super::WeightsPass;
 use super::super::micro::{Kernels, Outer};
 use super::super::shared::SharedMut;
-use super::super::units::{Blocks, Unit, Units};
+use super::super::units::{Blocks, Shares, Unit, Units};
 use super::transforms::{self, Places, TileRow};
-use super::{Geometry, PLACES, Pass, TILE, Tiling};
+use super::{APART, Geometry, PLACES, Pass, TILE, Tiling};
 
 /// Tiles in a unit of work: a block of their gradients stays in the first-level cache while all input channels pass over
 /// it.
@@ -27,8 +27,8 @@ pub(in super::super) struct WinogradWeightGradient {
     tiling: Tiling,
     units: Units,
     blocks: Blocks,
-    /// Blocks of output channels that one task makes.
-    blocks_per_task: usize,
+    /// Shares of the output channels.
+    shares: Shares,
     /// Tiles of the outer product that cover the input channels.
     row_tiles: usize,
 }
@@ -41,19 +41,8 @@ impl WinogradWeightGradient {
         let partial = PLACES * row_tiles * kernels.outer_rows * blocks.padded_channels();
         let chunks = (PARTIAL_LIMIT / partial).clamp(1, TASKS);
         let units = tiling.units(UNIT_TILES).in_chunks(chunks);
-        let block_tasks = TASKS.div_ceil(units.chunks()).min(blocks.count());
-        Self {
-            kernels,
-            tiling,
-            units,
-            blocks,
-            blocks_per_task: blocks.count().div_ceil(block_tasks),
-            row_tiles,
-        }
-    }
-
-    fn block_tasks(&self) -> usize {
-        self.blocks.count().div_ceil(self.blocks_per_task)
+        let shares = Shares::new(&blocks, TASKS, units.chunks());
+        Self { kernels, tiling, units, blocks, shares, row_tiles }
     }
 
     /// Input channels including those that fill up the last tile of the outer product.
@@ -67,7 +56,7 @@ impl WinogradWeightGradient {
 
     /// Channels of the gradient that one task transforms.
     fn task_channels(&self) -> usize {
-        (self.blocks_per_task * self.blocks.full_width()).min(self.blocks.padded_channels())
+        self.shares.widest(&self.blocks)
     }
 
     /// The transformed inputs and gradients of a unit.
@@ -77,15 +66,13 @@ impl WinogradWeightGradient {
     }
 
     fn task_len(&self) -> usize {
-        let places: usize = self.places().iter().map(Places::len).sum();
-        // The last tile of the outer product may read past the end, by less than a tile.
-        self.tiling.window_len(&self.units) + places + self.kernels.outer_rows
+        self.tiling.window_len(&self.units) + self.places().iter().map(Places::len).sum::<usize>()
     }
 }
 
 impl WeightsPass for WinogradWeightGradient {
     fn scratch_len(&self) -> usize {
-        self.units.chunks() * (self.partial_len() + self.block_tasks() * self.task_len())
+        self.units.chunks() * (self.partial_len() + self.shares.count() * self.task_len())
     }
 
     fn run(&self, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut [f32]) {
@@ -97,7 +84,7 @@ impl WeightsPass for WinogradWeightGradient {
         let (partials, tasks) = scratch.split_at_mut(self.units.chunks() * self.partial_len());
 
         let shared = SharedMut::new(partials);
-        let count = self.units.chunks() * self.block_tasks();
+        let count = self.units.chunks() * self.shares.count();
         let tasks = tasks[..count * self.task_len()].par_chunks_exact_mut(self.task_len());
         tasks.enumerate().for_each(|(index, scratch)| self.run_task(index, x, dy, &shared, scratch));
         self.sum_partials(partials, dw);
@@ -107,14 +94,19 @@ impl WeightsPass for WinogradWeightGradient {
 impl WinogradWeightGradient {
     /// Sums one chunk of tiles for some blocks of channels.
     fn run_task(&self, index: usize, x: &[f32], dy: &[f32], partials: &SharedMut<'_>, scratch: &mut [f32]) {
-        let chunk = index / self.block_tasks();
-        let blocks = index % self.block_tasks() * self.blocks_per_task;
-        let blocks = blocks..(blocks + self.blocks_per_task).min(self.blocks.count());
+        let (chunk, blocks) = self.shares.task(index);
         let (window, matrices) = scratch.split_at_mut(self.tiling.window_len(&self.units));
-        // Also what fills up the last tile of an outer product and the last vector of channels is a number.
-        matrices.fill(0.0);
         let [inputs, gradients] = self.places();
         let (sources, rest) = matrices.split_at_mut(inputs.len());
+        // The last tile of an outer product reads on into what is kept between places, or into the next tile. Like the
+        // channels that fill up a vector, that makes sums of which nobody asks, but has to be numbers.
+        sources.chunks_exact_mut(inputs.place_stride).for_each(|place| {
+            let end = place.len() - APART;
+            place[end..].fill(0.0);
+        });
+        if self.blocks.padded_channels() > self.blocks.channels {
+            rest.fill(0.0);
+        }
         let (inputs, gradients) = (inputs.starting(sources), gradients.starting(rest));
         for (i, unit) in self.units.chunk(chunk).enumerate() {
             // SAFETY: both are of this task's scratch, which has room for the tiles of a unit.
